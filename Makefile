@@ -1,0 +1,116 @@
+# Gesso. Run `make` or `make help` for the targets.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+MODERN := import sys; sys.exit(sys.version_info < (3, 11))
+# The first of these that runs and is 3.11 or later; `make PYTHON=...` chooses another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c '$(MODERN)' >/dev/null 2>&1 && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+FULL := .venv/.setup
+DEMO := .venv/.demo
+NODE := node_modules/.setup
+CODE := $(wildcard client worker server tests tools bench examples)
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+# --- environments ----------------------------------------------------------------------------
+
+.PHONY: setup demo-env node
+setup: $(FULL) ## Make .venv with everything a developer needs
+
+demo-env: $(if $(wildcard $(FULL)),$(FULL),$(DEMO)) ## Make .venv with what the demo needs, if there is none
+
+node: $(NODE)
+
+$(FULL): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[all,dev]'
+	@touch $@
+
+$(DEMO): pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) -e '.[server,worker]'
+	@touch $@
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ] || ! $(PYTHON) -c '$(MODERN)'; then \
+		echo "Gesso needs Python 3.11 or later; found: $$($(or $(PYTHON),python3) --version 2>&1 || true)." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	$(PYTHON) -m venv .venv
+
+# Not `npm ci`: it refuses a lock without buf's binaries for other systems, and the lock was made where
+# a registry did not have them all. This obeys the lock just the same, and never writes it.
+$(NODE): package.json package-lock.json
+	@command -v npm >/dev/null || { echo "The checks need Node.js and npm (buf and pyright)." >&2; exit 1; }
+	npm install --no-save --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# --- running ---------------------------------------------------------------------------------
+
+.PHONY: demo test test-long bench
+DIR ?=
+demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
+	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
+
+test: $(FULL) ## Run the unit, integration and acceptance tests, except the long ones
+	$(BIN)/python -m pytest $(ARGS)
+
+test-long: $(FULL) ## Run the long tests
+	$(BIN)/python -m pytest -m long $(ARGS)
+
+bench: $(FULL) ## Measure throughput and round trips
+	$(BIN)/python bench/run.py $(ARGS)
+
+# --- judging ---------------------------------------------------------------------------------
+
+.PHONY: check check-format check-lint check-mypy check-pyright check-imports check-proto check-generated
+check: check-format check-lint check-mypy check-pyright check-imports check-proto check-generated ## Check format, lint, types, imports, contract, generated code
+
+check-format: $(FULL)
+	$(BIN)/ruff format --check
+
+check-lint: $(FULL)
+	$(BIN)/ruff check
+
+check-mypy: $(FULL)
+	$(BIN)/mypy $(CODE)
+
+check-pyright: $(FULL) $(NODE)
+	node_modules/.bin/pyright --warnings
+
+check-imports: $(FULL)
+	$(BIN)/lint-imports
+
+check-proto: $(NODE)
+	node_modules/.bin/buf lint
+	node_modules/.bin/buf format -d --exit-code
+
+check-generated: $(FULL)
+	$(BIN)/python tools/generate.py --check
+
+# --- changing --------------------------------------------------------------------------------
+
+.PHONY: format proto constraints clean
+format: $(FULL) $(NODE) ## Format the code and the contract, and fix what ruff can fix
+	$(BIN)/ruff check --fix-only --exit-zero
+	$(BIN)/ruff format
+	node_modules/.bin/buf format -w
+
+proto: $(BIN)/python ## Regenerate client/gesso/v1 from proto/
+	$(BIN)/python tools/generate.py
+
+constraints: ## Pin the newest versions of everything anew (needs uv)
+	uv pip compile --universal --python-version 3.11 --upgrade --no-emit-index-url --no-header \
+		--no-annotate --quiet --extra all --extra dev -o constraints.txt pyproject.toml
+
+clean: ## Remove environments, caches and built files
+	rm -rf .venv .venv-codegen .venv-codegen.lock node_modules build dist
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The contract of `proto/gesso/v1`, generated: change the .proto files and run `make proto`."""

@@ -1,0 +1,86 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    ERROR_REASON_MALFORMED_MESSAGE: _ClassVar[ErrorReason]
+    ERROR_REASON_CANVAS_REQUIRED: _ClassVar[ErrorReason]
+    ERROR_REASON_UNKNOWN_NODE_KIND: _ClassVar[ErrorReason]
+    ERROR_REASON_BODY_REQUIRED: _ClassVar[ErrorReason]
+    ERROR_REASON_DEPTH_LIMIT: _ClassVar[ErrorReason]
+    ERROR_REASON_NODE_LIMIT: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_TASK_NAME: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_QUEUE_NAME: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_DURATION: _ClassVar[ErrorReason]
+    ERROR_REASON_OUT_OF_RANGE: _ClassVar[ErrorReason]
+    ERROR_REASON_CONFLICTING_FIELDS: _ClassVar[ErrorReason]
+    ERROR_REASON_PAYLOAD_TOO_LARGE: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_STAMP: _ClassVar[ErrorReason]
+    ERROR_REASON_DUPLICATE_ID: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_ID: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_REQUEST_ID: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_PAGE_TOKEN: _ClassVar[ErrorReason]
+    ERROR_REASON_PROTOCOL: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_CREDIT: _ClassVar[ErrorReason]
+    ERROR_REASON_REQUEST_ID_REUSED: _ClassVar[ErrorReason]
+    ERROR_REASON_CANVAS_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_NODE_NOT_FOUND: _ClassVar[ErrorReason]
+    ERROR_REASON_VERSION: _ClassVar[ErrorReason]
+    ERROR_REASON_UNKNOWN_TASK: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_VALUE: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_UNAVAILABLE: _ClassVar[ErrorReason]
+    ERROR_REASON_DRAINING: _ClassVar[ErrorReason]
+    ERROR_REASON_STORE_FULL: _ClassVar[ErrorReason]
+    ERROR_REASON_BACKPRESSURE: _ClassVar[ErrorReason]
+    ERROR_REASON_QUOTA: _ClassVar[ErrorReason]
+    ERROR_REASON_HELLO_TIMEOUT: _ClassVar[ErrorReason]
+    ERROR_REASON_HEARTBEAT_TIMEOUT: _ClassVar[ErrorReason]
+    ERROR_REASON_WAIT_TIMEOUT: _ClassVar[ErrorReason]
+    ERROR_REASON_CREDENTIAL: _ClassVar[ErrorReason]
+    ERROR_REASON_ROLE: _ClassVar[ErrorReason]
+    ERROR_REASON_QUEUE: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_SERVED: _ClassVar[ErrorReason]
+    ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
+ERROR_REASON_CANVAS_REQUIRED: ErrorReason
+ERROR_REASON_UNKNOWN_NODE_KIND: ErrorReason
+ERROR_REASON_BODY_REQUIRED: ErrorReason
+ERROR_REASON_DEPTH_LIMIT: ErrorReason
+ERROR_REASON_NODE_LIMIT: ErrorReason
+ERROR_REASON_BAD_TASK_NAME: ErrorReason
+ERROR_REASON_BAD_QUEUE_NAME: ErrorReason
+ERROR_REASON_BAD_DURATION: ErrorReason
+ERROR_REASON_OUT_OF_RANGE: ErrorReason
+ERROR_REASON_CONFLICTING_FIELDS: ErrorReason
+ERROR_REASON_PAYLOAD_TOO_LARGE: ErrorReason
+ERROR_REASON_BAD_STAMP: ErrorReason
+ERROR_REASON_DUPLICATE_ID: ErrorReason
+ERROR_REASON_BAD_ID: ErrorReason
+ERROR_REASON_BAD_REQUEST_ID: ErrorReason
+ERROR_REASON_BAD_PAGE_TOKEN: ErrorReason
+ERROR_REASON_PROTOCOL: ErrorReason
+ERROR_REASON_BAD_CREDIT: ErrorReason
+ERROR_REASON_REQUEST_ID_REUSED: ErrorReason
+ERROR_REASON_CANVAS_NOT_FOUND: ErrorReason
+ERROR_REASON_NODE_NOT_FOUND: ErrorReason
+ERROR_REASON_VERSION: ErrorReason
+ERROR_REASON_UNKNOWN_TASK: ErrorReason
+ERROR_REASON_NO_VALUE: ErrorReason
+ERROR_REASON_STORE_UNAVAILABLE: ErrorReason
+ERROR_REASON_DRAINING: ErrorReason
+ERROR_REASON_STORE_FULL: ErrorReason
+ERROR_REASON_BACKPRESSURE: ErrorReason
+ERROR_REASON_QUOTA: ErrorReason
+ERROR_REASON_HELLO_TIMEOUT: ErrorReason
+ERROR_REASON_HEARTBEAT_TIMEOUT: ErrorReason
+ERROR_REASON_WAIT_TIMEOUT: ErrorReason
+ERROR_REASON_CREDENTIAL: ErrorReason
+ERROR_REASON_ROLE: ErrorReason
+ERROR_REASON_QUEUE: ErrorReason
+ERROR_REASON_NOT_SERVED: ErrorReason
+ERROR_REASON_INTERNAL: ErrorReason

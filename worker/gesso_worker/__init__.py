@@ -1,0 +1,1 @@
+"""The worker: runs the tasks that a coordinator hands to it."""
