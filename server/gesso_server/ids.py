@@ -1,0 +1,71 @@
+"""Ids: how they are written, read and made up.
+
+- A canvas id is 32 lower-case hexadecimal digits, 128 bits, of which the first 12 are the number of the partition
+  that holds the canvas and the rest are random.
+- A node id is `<canvas_id>-<index>`, the index in decimal without leading zeros.
+- A span id is derived from canvas id and index, so every node of a canvas has one from the moment the canvas has an
+  id, it costs no memory, and any replica stamps the same one. It is read before the task runs and stands in its result.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from hashlib import blake2b
+from typing import NamedTuple, NewType
+
+CanvasId = NewType("CanvasId", str)
+NodeId = NewType("NodeId", str)
+
+PARTITION_LIMIT = 4096
+"""How many partitions there may be: 12 bits."""
+
+_NODE_ID = re.compile(r"([0-9a-f]{32})-(0|[1-9][0-9]{0,9})", re.ASCII)
+_CANVAS_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
+_SPAN_ID_BYTES = 8
+
+
+class NodeRef(NamedTuple):
+    """Where a node is."""
+
+    canvas_id: CanvasId
+    index: int
+
+    @property
+    def node_id(self) -> NodeId:
+        """Its id as text."""
+        return NodeId(f"{self.canvas_id}-{self.index}")
+
+
+def new_canvas_id(partition: int) -> CanvasId:
+    """Make up the id of a canvas that is to lie in a partition, from 0 to `PARTITION_LIMIT` - 1."""
+    return CanvasId(f"{partition:03x}{secrets.token_hex(15)[1:]}")
+
+
+def partition_of(canvas_id: CanvasId) -> int:
+    """Return the number of the partition that a canvas lies in."""
+    return int(canvas_id[:3], 16)
+
+
+def parse_node_id(text: str) -> NodeRef | None:
+    """Return where the node of this id is, None if the text is not a node's id."""
+    match = _NODE_ID.fullmatch(text)
+    return NodeRef(CanvasId(match[1]), int(match[2])) if match else None
+
+
+def parse_canvas_id(text: str) -> CanvasId | None:
+    """Return the id, None if the text is not a canvas's."""
+    return CanvasId(text) if _CANVAS_ID.fullmatch(text) else None
+
+
+def span_id(canvas_id: str, index: int) -> str:
+    """Return the span id that a node is stamped with, 16 hexadecimal digits, never all zero."""
+    digest = blake2b(f"{canvas_id}-{index}".encode(), digest_size=_SPAN_ID_BYTES).hexdigest()
+    return digest if digest.strip("0") else "1".zfill(16)
+
+
+def trace_id(traceparent: str, canvas_id: CanvasId) -> str:
+    """Return the trace of a canvas: the submitter's, or where it sent none, one named as the canvas."""
+    match = _TRACEPARENT.fullmatch(traceparent)
+    return match[1] if match and match[1].strip("0") and match[2].strip("0") else canvas_id

@@ -1,0 +1,130 @@
+"""What a canvas compiles to: nodes and edges, nothing nested.
+
+Nodes are numbered from 0. An edge leads from a node to a run of nodes (first, count, stride): a fan-out of a
+million is one edge. Opening edges stand before starting ones, so that a join looks at its control edge before its
+inputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, TypeAlias
+
+from gesso_server.plan.tree import Call, Lane, Policy
+
+
+class Run(NamedTuple):
+    """Node indexes in arithmetic progression."""
+
+    first: int
+    count: int
+    stride: int
+
+    @property
+    def indexes(self) -> range:
+        """The indexes, ascending."""
+        return range(self.first, self.first + self.count * self.stride, self.stride)
+
+
+class Start(NamedTuple):
+    """A control edge to tasks of one lane."""
+
+    run: Run
+    lane: int
+    on_failure: bool = False
+
+
+class Open(NamedTuple):
+    """A control edge to joins."""
+
+    run: Run
+    on_failure: bool = False
+
+
+class Arrive(NamedTuple):
+    """An edge to a join, as one of its inputs."""
+
+    join: int
+
+
+Edge: TypeAlias = Start | Open | Arrive
+
+
+class Origin(Enum):
+    """What kind of node a control edge comes from. The values are the letters that the store's records use."""
+
+    TASK = "t"
+    JOIN = "j"
+
+
+class Source(NamedTuple):
+    """The node that a node's control edge comes from."""
+
+    index: int
+    origin: Origin
+    takes_value: bool
+
+
+@dataclass(slots=True)
+class TaskNode:
+    """A node that runs on a worker."""
+
+    call: Call
+    lane: int
+    source: Source | None
+    group: int | None
+    """The join that it begins a member of; None for a task that is no first stage of a member."""
+    edges: list[Edge] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class JoinNode:
+    """A node that collects its inputs."""
+
+    policy: Policy
+    source: Source | None
+    group: int | None
+    inputs: tuple[Run, ...] = ()
+    """Its inputs in header order."""
+    edges: list[Edge] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many inputs it has."""
+        return sum(run.count for run in self.inputs)
+
+
+Node: TypeAlias = TaskNode | JoinNode
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A compiled canvas."""
+
+    nodes: list[Node]
+    lanes: list[Lane]
+    start: list[Edge]
+    """Edges that are taken when the canvas is accepted."""
+    last: int | None
+    """The node whose value is the canvas's; None for a canvas of nothing."""
+    root: int | None
+    """The single task that everything begins with, if there is one."""
+
+
+def runs(indexes: list[int]) -> tuple[Run, ...]:
+    """Return the fewest runs, found greedily, that list `indexes` in their order. They must ascend."""
+    found: list[Run] = []
+    at = 0
+    while at < len(indexes):
+        first = indexes[at]
+        if at + 1 == len(indexes):
+            found.append(Run(first, 1, 1))
+            break
+        stride = indexes[at + 1] - first
+        end = at + 1
+        while end + 1 < len(indexes) and indexes[end + 1] - indexes[end] == stride:
+            end += 1
+        found.append(Run(first, end - at + 1, stride))
+        at = end + 1
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""The shape of a canvas: every element is a sequence of stages, and a stage is a call or a fan.
+
+Chains are concatenation; a group is one fan; a chord is a fan and its body's stages. So unrolling,
+flattening and upgrading to chord are the concatenation of lists:
+
+- Empty groups and chains in a chain vanish. A group of one member in a chain is that member, unless it is kept or
+  its policy is not the default.
+- A group directly in a group or in a header is its members.
+- A fan followed by anything joins into it; two fans in a row: each member of the second gets the first's list.
+- A link of a chain or chord belongs to its last stage; of a fan to its first member, without its value.
+
+Source: `semantics.md`, Chains, Groups and Chords.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias, assert_never
+
+from gesso_server.plan.tree import Call, Chain, Chord, Element, Group, Policy
+
+_DEFAULT = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Fan:
+    """Sequences that run side by side and are joined."""
+
+    members: tuple[Stages, ...]
+    policy: Policy
+
+
+Stage: TypeAlias = Call | Fan
+Stages: TypeAlias = tuple[Stage, ...]
+
+
+def stages(element: Element) -> Stages:
+    """Return the stages of a canvas, one after the other. Empty for a chain of nothing."""
+    match element:
+        case Call():
+            return (element,)
+        case Chain():
+            return _linked(_chain(element.steps), element.links)
+        case Group():
+            return _linked((_fan(element.members, element.policy),), element.links)
+        case Chord():
+            body = _linked(stages(element.body), element.links)
+            return (_fan(element.header, element.policy), *body)
+        case _:
+            assert_never(element)
+
+
+def _chain(steps: tuple[Element, ...]) -> Stages:
+    joined: list[Stage] = []
+    empty_group: Stages = ()
+    for step in steps:
+        found = stages(step)
+        match found:
+            case (Fan(members=(), policy=policy),) if not _kept(step):
+                empty_group = (Fan((), policy),)
+            case (Fan(members=(only,), policy=policy),) if not _kept(step) and policy == _DEFAULT:
+                joined.extend(only)
+            case _:
+                joined.extend(found)
+    return tuple(joined) or empty_group
+
+
+def _kept(step: Element) -> bool:
+    return isinstance(step, Chord) or (isinstance(step, Group) and step.keep)
+
+
+def _fan(members: tuple[Element, ...], policy: Policy) -> Fan:
+    found: list[Stages] = []
+    for member in members:
+        if isinstance(member, Call):
+            found.append((member,))
+            continue
+        match stages(member):
+            case ():
+                pass
+            case (Fan(members=inner, policy=inner_policy),) if isinstance(member, Group) and inner_policy == _DEFAULT:
+                found.extend(inner)
+            case sequence:
+                found.append(sequence)
+    return Fan(tuple(found), policy)
+
+
+def _linked(sequence: Stages, links: tuple[Element, ...]) -> Stages:
+    """Hang links of a whole sequence behind its last stage."""
+    if not links or not sequence:
+        return sequence
+    *before, last = sequence
+    match last:
+        case Call():
+            return (*before, _with_links(last, links))
+        case Fan(members=()):
+            return sequence
+        case Fan(members=(first, *others)):
+            silent = tuple(map(_immutable, links))
+            return (*before, replace(last, members=(_linked(first, silent), *others)))
+        case _:
+            return sequence
+
+
+def _with_links(call: Call, links: tuple[Element, ...]) -> Call:
+    new = tuple(link for link in links if link not in call.links)
+    return replace(call, links=call.links + new)
+
+
+def _immutable(element: Element) -> Element:
+    """Return an element whose first tasks take nothing from what it is linked to."""
+    match element:
+        case Call():
+            return replace(element, immutable=True)
+        case Chain(steps=()):
+            return element
+        case Chain(steps=(first, *others)):
+            return replace(element, steps=(_immutable(first), *others))
+        case Group():
+            return replace(element, members=tuple(map(_immutable, element.members)))
+        case Chord():
+            return replace(element, header=tuple(map(_immutable, element.header)))
+        case _:
+            assert_never(element)

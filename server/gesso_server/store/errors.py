@@ -1,0 +1,27 @@
+"""What can go wrong between a coordinator and its store.
+
+    StoreError
+    ├── StoreRefused        at start: this store, or this place for one, will not do
+    ├── StoreUnavailable    does not answer now; the same call may succeed later
+    └── StoreFull           out of memory: nothing new is taken, what runs goes on
+
+Errors of redis-py are translated into these where they enter, with `raise … from`.
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Root of every error of the store."""
+
+
+class StoreRefused(StoreError):
+    """The store cannot be used at all. The text is a sentence for a person and says what to do."""
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer: down, loading, failing over, or without a disk to write to."""
+
+
+class StoreFull(StoreError):
+    """The store has reached its memory limit and refuses whatever would add to it."""

@@ -1,0 +1,40 @@
+"""The scripts, as one library of functions in the store.
+
+A library is named by its content, `gesso_<digest>`, and so are its functions: coordinators of two versions use the
+same store side by side during a rolling update. It persists and replicates with the data.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import NamedTuple
+
+# In the order in which they use each other.
+_PARTS = ("keys", "nodes", "canvases", "ready", "graph", "call", "leases", "reports")
+_FUNCTIONS = (
+    "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes",
+)  # fmt: skip
+
+
+class Library(NamedTuple):
+    """The library's name and source."""
+
+    name: str
+    source: str
+
+    def function(self, name: str) -> str:
+        """Return the full name of one of its functions."""
+        return f"{self.name}_{name}"
+
+
+@cache
+def library() -> Library:
+    """Return the library of this version of the coordinator."""
+    folder = files(__package__) / "scripts"
+    texts = [(folder / "lib" / f"{part}.lua").read_text("utf-8") for part in _PARTS]
+    texts += [(folder / f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
+    body = "\n".join(texts)
+    name = f"gesso_{sha256(body.encode()).hexdigest()[:12]}"
+    return Library(name, f"#!lua name={name}\n" + body.replace("@LIBRARY@", name))

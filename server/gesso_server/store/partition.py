@@ -1,0 +1,398 @@
+"""One partition of the store: a method for each function of the library.
+
+Each method is one call, guarded and repeatable in the store: repeating it after a lost reply changes nothing twice.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from gesso_server.ids import CanvasId
+from gesso_server.store.records import StoredNode
+
+
+class Caller(Protocol):
+    """Calls a function of the library with one key."""
+
+    async def __call__(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any: ...
+
+
+class Wake(NamedTuple):
+    """Work has come to a queue that sessions of this coordinator wait for."""
+
+    namespace: str
+    queue: str
+    count: int
+
+
+class Ended(NamedTuple):
+    """A node has ended that clients of this coordinator wait for."""
+
+    canvas_id: CanvasId
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What a call leaves for its caller to see to."""
+
+    wakes: list[Wake] = field(default_factory=list)
+    ends: list[Ended] = field(default_factory=list)
+    work: bool = False
+    """Whether the partition's work list has something left."""
+
+
+class TokenRef(NamedTuple):
+    """An attempt of a task, as a worker names it."""
+
+    canvas_id: str
+    index: int
+    attempt: int
+    nonce: str
+
+
+class Reported(NamedTuple):
+    """How an attempt ended. `kind` is a letter of `scripts/lib/reports.lua`."""
+
+    token: TokenRef
+    kind: str
+    blob: bytes
+    delay_ms: int = 0
+
+
+class Grant(NamedTuple):
+    """A task handed to a session."""
+
+    canvas_id: CanvasId
+    index: int
+    attempt: int
+    nonce: str
+    failures: int
+    body: bytes
+    source_kind: str
+    """T or t for a task, J or j for a join, F for a failure, '' for none; a capital takes its value."""
+    source: int | None
+    source_value: bytes
+    """A task's outcome, or a join's body."""
+    parent: int | None
+
+
+class CanvasContext(NamedTuple):
+    """What the tasks of a canvas have in common."""
+
+    trace_id: str
+    tracestate: str
+    root: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """The answer to a frame."""
+
+    status: str
+    """O ok, E the epoch is old, U the session is unknown."""
+    answers: str
+    """A letter for each started, returned and ended task: A applied, D duplicate, S stale, U unknown."""
+    grants: list[Grant]
+    contexts: dict[str, CanvasContext]
+    more: bool
+    duties: Duties
+
+
+@dataclass(frozen=True, slots=True)
+class Welcomed:
+    """The answer to a hello."""
+
+    accepted: bool
+    drops: list[int]
+    """Positions, from 0, of held tasks that the session may not hold."""
+    grants: list[Grant]
+    contexts: dict[str, CanvasContext]
+    duties: Duties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionId:
+    """A connection of a worker's session."""
+
+    session: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a session says of itself."""
+
+    id: SessionId
+    namespace: str
+    worker: str
+    slots: int
+    queues: Sequence[str]
+    tasks: Sequence[str]
+    held: Sequence[TokenRef]
+    dead_sessions: Sequence[tuple[str, Sequence[TokenRef]]]
+    """Sessions whose process died, each with what was running in it."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """What a session reports at one time about one partition."""
+
+    started: list[TokenRef] = field(default_factory=list)
+    returned: list[TokenRef] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCanvas:
+    """A canvas to accept."""
+
+    canvas_id: CanvasId
+    namespace: str
+    request_id: str
+    digest: str
+    watch: bool
+    node_count: int
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    trace_id: str
+    tracestate: str
+    root: int | None
+    start: str
+    """Edges of the start, as text."""
+    result_ttl_ms: int
+    request_ttl_ms: int
+    lanes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The answer to a submission."""
+
+    canvas_id: CanvasId
+    known: bool
+    """Whether the request was known; the rest is then about the canvas that was accepted first."""
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    node_count: int
+    trace_id: str
+    duties: Duties
+
+
+class Looked(NamedTuple):
+    """A node as it stands."""
+
+    record: str
+    body: bytes
+    outcome: bytes
+    cause_outcome: bytes
+    lane: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedCanvas:
+    """A canvas as it stands."""
+
+    state: str
+    node_count: int
+    left: int
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    created_ms: int
+    finished_ms: int | None
+    trace_id: str
+    root: int | None
+    result_ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The answer to a sweep."""
+
+    more: bool
+    next_due_ms: int | None
+    duties: Duties
+
+
+class Partition:
+    """The functions of the library, on one partition."""
+
+    def __init__(self, number: int, key: str, coordinator: str, call: Caller) -> None:
+        self.number = number
+        self._key = key
+        self._coordinator = coordinator
+        self._call = call
+
+    async def stage(self, canvas_id: CanvasId, nodes: Iterable[StoredNode]) -> None:
+        """Keep part of a canvas that does not fit into one call."""
+        await self._call("stage", self._key, [canvas_id, *_flat(nodes)])
+
+    async def submit(self, new: NewCanvas, nodes: Iterable[StoredNode]) -> Accepted | None:
+        """Accept a canvas and start it. None when its request id was used with another content."""
+        reply = await self._call(
+            "submit", self._key,
+            [
+                new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
+                new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
+                new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
+                len(new.lanes), *new.lanes, *_flat(nodes),
+            ],
+        )  # fmt: skip
+        if reply[0] == b"R":
+            return None
+        if reply[0] == b"K":
+            return Accepted(
+                canvas_id=CanvasId(reply[1].decode()), known=True, last=_optional(reply[2]),
+                last_is_join=reply[3] == b"j", member_count=int(reply[4]), node_count=int(reply[5]),
+                trace_id=reply[6].decode(), duties=Duties(),
+            )  # fmt: skip
+        return Accepted(
+            canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
+            member_count=new.member_count, node_count=new.node_count, trace_id=new.trace_id, duties=_duties(reply[2]),
+        )  # fmt: skip
+
+    async def exchange(
+        self, session: SessionId, seq: int, frame: Frame, *, want: int, others_idle: bool
+    ) -> Exchanged:
+        """Apply what a session reports and grant it up to `want` tasks.
+
+        Args:
+            session: Who.
+            seq: Number of the call in the session's epoch and this partition; the same again repeats the call.
+            frame: What it reports.
+            want: How many tasks it takes.
+            others_idle: Whether the coordinator has other sessions that wait for work of these queues.
+        """
+        args: list[bytes | str | int] = [
+            session.session, session.epoch, seq, secrets.token_hex(6), self._coordinator, want, int(others_idle),
+            len(frame.started), len(frame.returned),
+        ]  # fmt: skip
+        for token in frame.started:
+            args += token
+        for token in frame.returned:
+            args += token
+        for token, kind, blob, delay_ms in frame.reported:
+            args += (*token, kind, blob, delay_ms)
+        status, answers, items, contexts, more, own = await self._call("exchange", self._key, args)
+        return Exchanged(
+            status.decode(), answers.decode(), [_grant(item) for item in items], _contexts(contexts), bool(more),
+            _duties(own),
+        )  # fmt: skip
+
+    async def hello(self, hello: Hello, *, lease_ms: int) -> Welcomed:
+        """Register a session's connection and agree on what it holds."""
+        args: list[bytes | str | int] = [
+            hello.id.session, hello.id.epoch, self._coordinator, hello.namespace, hello.worker, hello.slots, lease_ms,
+            " ".join(hello.queues), len(hello.tasks), len(hello.held), *hello.tasks,
+        ]  # fmt: skip
+        for token in hello.held:
+            args += token
+        for dead, crashed in hello.dead_sessions:
+            args += (dead, len(crashed))
+            for token in crashed:
+                args += (token.canvas_id, token.index, token.nonce)
+        status, drops, items, contexts, own = await self._call("hello", self._key, args)
+        return Welcomed(
+            status == b"O", [number - 1 for number in drops], [_grant(item) for item in items], _contexts(contexts),
+            _duties(own),
+        )  # fmt: skip
+
+    async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> list[str]:
+        """Extend leases; return the sessions whose lease had ended."""
+        return [name.decode() for name in await self._call("renew", self._key, [lease_ms, *sessions])]
+
+    async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
+        """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
+        args = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
+        return _duties(await self._call("leave", self._key, args))
+
+    async def sweep(self, *, staging_ms: int, idle_queues: Sequence[tuple[str, str]]) -> Swept:
+        """Do what time has made due, a bounded part of it.
+
+        Args:
+            staging_ms: How long a canvas may take to be staged.
+            idle_queues: Namespace and name of queues that sessions of this coordinator wait for.
+        """
+        args: list[bytes | str | int] = [self._coordinator, staging_ms]
+        for namespace, queue in idle_queues:
+            args += (namespace, queue)
+        more, next_due, own = await self._call("sweep", self._key, args)
+        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own))
+
+    async def watch(self, namespace: str, canvas_id: CanvasId, index: int) -> Looked | None:
+        """Return a node; unless it is final, its end is announced. None when there is no such node."""
+        reply = await self._call("watch", self._key, [canvas_id, index, namespace, self._coordinator])
+        return _looked(reply)
+
+    async def look(
+        self, namespace: str, canvas_id: CanvasId, indexes: Sequence[int] = ()
+    ) -> tuple[LookedCanvas, list[Looked | None]] | None:
+        """Return a canvas, and at most 1000 of its nodes. None when there is no such canvas."""
+        meta, found = await self._call("look", self._key, [canvas_id, namespace, *indexes])
+        return (_looked_canvas(meta), [_looked(item) for item in found]) if meta else None
+
+    async def outcomes(
+        self, canvas_id: CanvasId, run: tuple[int, int, int], most_bytes: int
+    ) -> list[tuple[str, bytes, bytes]]:
+        """Return record, outcome and (for joins) body of the first nodes of a run, at least one of them."""
+        flat = await self._call("outcomes", self._key, [canvas_id, *run, most_bytes])
+        return [(flat[at].decode(), flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)]
+
+
+def _flat(nodes: Iterable[StoredNode]) -> list[bytes | str | int]:
+    return [part for node in nodes for part in node]
+
+
+def _text(number: int | None) -> int | str:
+    return "" if number is None else number
+
+
+def _optional(text: bytes | None) -> int | None:
+    return int(text) if text else None
+
+
+def _duties(reply: list[Any]) -> Duties:
+    wakes, ends, work = reply
+    return Duties(
+        [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
+        [Ended(CanvasId(canvas_id.decode()), index) for canvas_id, index in ends],
+        bool(work),
+    )
+
+
+def _grant(item: list[Any]) -> Grant:
+    canvas_id, index, attempt, nonce, failures, body, kind, source, value, parent = item
+    return Grant(
+        CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, body, kind.decode(), _optional(source),
+        value, _optional(parent) if parent != b"-" else None,
+    )  # fmt: skip
+
+
+def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
+    return {
+        flat[i].decode(): CanvasContext(flat[i + 1].decode(), flat[i + 2].decode(), _optional(flat[i + 3]))
+        for i in range(0, len(flat), 4)
+    }
+
+
+def _looked(reply: list[bytes]) -> Looked | None:
+    if not reply:
+        return None
+    record, body, outcome, cause, lane = reply
+    return Looked(record.decode(), body, outcome, cause, lane.decode())
+
+
+def _looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
+    state, count, left, last, kind, members, created, finished, trace, root, ttl = meta
+    return LookedCanvas(
+        state=(state or b"").decode(), node_count=int(count or 0), left=int(left or 0), last=_optional(last),
+        last_is_join=kind == b"j", member_count=int(members or 0), created_ms=int(created or 0),
+        finished_ms=_optional(finished), trace_id=(trace or b"").decode(), root=_optional(root),
+        result_ttl_ms=int(ttl or 0),
+    )  # fmt: skip

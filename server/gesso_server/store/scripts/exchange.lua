@@ -1,0 +1,96 @@
+-- exchange: one frame of a worker: apply what it reports, and grant it new work.
+--
+-- A repeat of the session's last seq applies reports (which changes nothing twice) and returns the same grants with
+-- the same tokens. A call of an older epoch, or of an unknown session, only applies reports.
+-- KEYS[1] partition
+-- ARGV[1] session  [2] epoch  [3] seq  [4] nonce, hexadecimal  [5] coordinator  [6] how many tasks are wanted
+--     [7] 1 if the coordinator has other idle sessions for these queues
+--     [8] number of started tasks S, [9] of returned tasks R, then S and then R quadruples: canvas, index, attempt,
+--     nonce; then outcomes: canvas, index, attempt, nonce, kind, blob, delay in ms (see lib/reports.lua)
+-- Returns {status, answers, assignments, more, own} with
+--   status       O, E for an older epoch, U for an unknown session
+--   answers      a letter for each started, returned and ended task, in order: A applied, D, S, U
+--   assignments  see lib/leases.lua; canvases of theirs: canvas, trace, tracestate, root, ... flat
+--   more         1 if the session's queues still have work
+--   own          what the caller must see to, see lib/call.lua
+
+local function quadruples(args, from, count, apply)
+  for i = from, from + 4 * count - 1, 4 do
+    apply(args[i], tonumber(args[i + 1]), tonumber(args[i + 2]), args[i + 3])
+  end
+  return from + 4 * count
+end
+
+-- Read all nodes that the frame speaks of, chunk by chunk.
+local function prefetch(call, args, from, step)
+  local wanted = {}
+  for i = from, #args, step do
+    local list = wanted[args[i]]
+    if not list then
+      list = {}
+      wanted[args[i]] = list
+    end
+    list[#list + 1] = tonumber(args[i + 1])
+  end
+  for cid, indexes in pairs(wanted) do nodes.prefetch(call, cid, indexes) end
+end
+
+-- What the assignments' canvases have in common with them.
+local function canvases_of(call, items)
+  local flat, seen = {}, {}
+  for _, item in ipairs(items) do
+    local cid = item[1]
+    if not seen[cid] then
+      seen[cid] = true
+      local canvas = canvases.get(call, cid)
+      flat[#flat + 1] = cid
+      flat[#flat + 1] = canvas.trace
+      flat[#flat + 1] = canvas.tracestate
+      flat[#flat + 1] = canvas.root
+    end
+  end
+  return flat
+end
+
+redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local call = call_state.begin(KEYS[1], ARGV[5])
+  call.nonce = ARGV[4]
+  local sid, epoch, seq, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[6])
+  local answers = {}
+  local at = quadruples(ARGV, 10, tonumber(ARGV[8]), function(...)
+    answers[#answers + 1] = reports.started(call, sid, ...)
+  end)
+  at = quadruples(ARGV, at, tonumber(ARGV[9]), function(...)
+    answers[#answers + 1] = reports.returned(call, sid, ...)
+  end)
+  prefetch(call, ARGV, at, 7)
+  local freed = {}
+  for i = at, #ARGV, 7 do
+    local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],
+      ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]))
+    if answer == 'A' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
+    answers[#answers + 1] = answer
+  end
+  if #freed > 0 then redis.call('HDEL', keys.held(call.K, sid), unpack(freed)) end
+  graph.settle(call)
+  local session = leases.session(call, sid)
+  local status, items, more = 'O', {}, 0
+  if not session then
+    status = 'U'
+  elseif session.epoch ~= epoch then
+    status = 'E'
+  elseif session.seq == seq then
+    items = leases.again(call, session)
+  else
+    session.seq = seq
+    items = leases.lease(call, session, want)
+    if #items < want then
+      leases.mark_idle(call, session)
+    else
+      more = leases.more(call, session)
+      if ARGV[7] == '1' then leases.mark_idle(call, session) end
+    end
+  end
+  local flat = canvases_of(call, items)
+  return {status, table.concat(answers), items, flat, more, call_state.finish(call)}
+end}

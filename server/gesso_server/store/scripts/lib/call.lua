@@ -1,0 +1,30 @@
+-- call: what one function call knows and has still to write.
+
+local call_state = {}
+
+-- Nodes that one call may end or start beside those it was called for.
+local BUDGET = 500
+
+local function clock(K)
+  local time = redis.call('TIME')
+  local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local high = tonumber(redis.call('GET', keys.clock(K)) or '0')
+  if now <= high then return high end
+  redis.call('SET', keys.clock(K), string.format('%d', now))
+  return now
+end
+
+-- Begin a call for a coordinator ('' for none).
+function call_state.begin(K, coordinator)
+  return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
+    canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}}
+end
+
+-- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
+-- count, ...), the nodes whose end its clients wait for (canvas, index pairs), 1 if work is left in the list.
+function call_state.finish(call)
+  graph.settle(call)
+  canvases.flush(call)
+  nodes.flush(call)
+  return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K))}
+end

@@ -1,0 +1,88 @@
+-- canvases: what is known of a canvas as a whole, read once a call and written once a call.
+--
+-- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (nodes),
+-- left (nodes not final), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
+-- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
+-- task, else its index), watched ('1' when keys.watchers exists), request (its request id).
+
+local canvases = {}
+
+-- The canvas, or nil if there is none (any more).
+function canvases.get(call, cid)
+  local canvas = call.canvases[cid]
+  if canvas == nil then
+    local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root')
+    if m[1] then
+      canvas = {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1', trace = m[5],
+        tracestate = m[6] or '', root = m[7] or '', lanes = {}, ended = 0, finals = {}}
+    else
+      canvas = false
+    end
+    call.canvases[cid] = canvas
+  end
+  return canvas or nil
+end
+
+-- A lane: {prio, queue, timed, task}.
+function canvases.lane(call, canvas, id)
+  local lane = canvas.lanes[id]
+  if not lane then
+    local text = redis.call('HGET', keys.lanes(call.K, canvas.id), id)
+    local prio, queue, timed, task = string.match(text, '^(%d)|([^|]*)|([^|]*)|(.*)$')
+    lane = {prio = prio, queue = queue, timed = timed == 't', task = task}
+    canvas.lanes[id] = lane
+  end
+  return lane
+end
+
+-- Note that a node of it is final now.
+function canvases.count(call, canvas, index)
+  canvas.ended = canvas.ended + 1
+  if canvas.watched then canvas.finals[#canvas.finals + 1] = index end
+end
+
+-- Whether any canvas of this call waits to be told of.
+local function tell(call, canvas)
+  local finals = canvas.finals
+  if #finals == 0 then return end
+  local watchers = keys.watchers(call.K, canvas.id)
+  for from = 1, #finals, 1000 do
+    local part = {unpack(finals, from, math.min(from + 999, #finals))}
+    local found = redis.call('HMGET', watchers, unpack(part))
+    for i, coordinators in ipairs(found) do
+      if coordinators then
+        for coordinator in string.gmatch(coordinators, '[^,]+') do
+          if coordinator == call.coordinator then
+            call.ends[#call.ends + 1] = {canvas.id, part[i]}
+          else
+            redis.call('PUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
+          end
+        end
+        redis.call('HDEL', watchers, part[i])
+      end
+    end
+  end
+end
+
+-- Write the counts of every canvas of this call, end those that have nothing left, and tell who waits.
+function canvases.flush(call)
+  for cid, canvas in pairs(call.canvases) do
+    if canvas and canvas.ended > 0 then
+      local meta = keys.meta(call.K, cid)
+      local left = redis.call('HINCRBY', meta, 'left', -canvas.ended)
+      if left == 0 then
+        local m = redis.call('HMGET', meta, 'last', 'ttl')
+        local state = 'S'
+        if canvas.state == 'C' then
+          state = 'C'
+        elseif m[1] and m[1] ~= '' then
+          local last = nodes.get(call, cid, tonumber(m[1]))
+          if not last or (last.state ~= 'S' and last.state ~= 'I') then state = 'F' end
+        end
+        redis.call('HSET', meta, 'state', state, 'finished', call.now)
+        redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
+      end
+      tell(call, canvas)
+    end
+  end
+end

@@ -1,0 +1,36 @@
+-- keys: the name of every key, in one place.
+--
+-- K is KEYS[1] of each function: the partition, such as `gesso:{0}`. Every other name begins with it, so all
+-- keys of one call share a hash tag. Names that are read from data lie behind the same tag.
+
+local keys = {}
+
+-- of a partition
+function keys.clock(K) return K .. ':clock' end                          -- string: high-water mark of `now`, ms
+function keys.request(K, ns, id) return K .. ':req:' .. ns .. ':' .. id end -- string: canvas id, digest; TTL 24 h
+function keys.sessions(K) return K .. ':sessions' end                     -- zset: session -> lease deadline, ms
+function keys.session(K, sid) return K .. ':s:' .. sid end                -- hash: epoch, seq, grants, queues, ...
+function keys.names(K, sid) return K .. ':n:' .. sid end                  -- set: task names that it knows
+function keys.held(K, sid) return K .. ':h:' .. sid end                   -- hash: canvas:index -> attempt,nonce,started
+function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: priorities with work
+function keys.ring(K, ns, queue, prio) return K .. ':r:' .. ns .. ':' .. queue .. ':' .. prio end -- list: canvases
+function keys.parked(K, ns, queue) return K .. ':p:' .. ns .. ':' .. queue end -- set: task names parked in the queue
+function keys.park(K, ns, queue, task) return K .. ':k:' .. ns .. ':' .. queue .. ':' .. task end -- list: entries
+function keys.idle(K, ns, queue) return K .. ':i:' .. ns .. ':' .. queue end -- set: coordinators with idle sessions
+function keys.due(K) return K .. ':due' end                               -- zset: canvas:index -> due, ms
+function keys.expiry(K) return K .. ':exp' end                            -- zset: canvas:index -> last start, ms
+function keys.work(K) return K .. ':work' end                             -- list: what finishing a node still has to reach
+function keys.staging(K) return K .. ':staging' end                       -- zset: canvas -> when its parts began to come, ms
+function keys.ended(K) return K .. ':ended' end                           -- zset: canvas -> when it may be removed, ms
+function keys.live(K, ns) return K .. ':live:' .. ns end                  -- zset: canvas -> accepted, ms
+function keys.dead(K, ns) return K .. ':dead:' .. ns end                  -- zset: canvas:index -> when it died, ms
+function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
+
+-- of a canvas
+function keys.meta(K, cid) return K .. ':c:' .. cid .. ':m' end           -- hash: see lib/canvases.lua
+function keys.lanes(K, cid) return K .. ':c:' .. cid .. ':l' end          -- hash: lane -> priority|queue|timed|task
+function keys.nodes(K, cid, chunk) return K .. ':c:' .. cid .. ':d:' .. chunk end   -- hash: index -> record
+function keys.bodies(K, cid, chunk) return K .. ':c:' .. cid .. ':b:' .. chunk end  -- hash: index -> what never changes
+function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk end -- hash: index -> outcome
+function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
+function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated

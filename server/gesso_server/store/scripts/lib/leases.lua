@@ -1,0 +1,217 @@
+-- leases: sessions, what they hold, and handing them work.
+--
+-- keys.session has: epoch, seq, num (a short number for the session), ns, queues (space-separated), coordinator,
+-- worker, slots, grants (of the last seq, `canvas:index` space-separated).
+-- keys.held has, for each task the session holds, `canvas:index` -> attempt,nonce,started (0 or 1).
+
+local leases = {}
+
+local MAX_CRASHES = 3     -- a task that was running in so many processes that died is dead
+local MAX_DELIVERIES = 20
+local ALONE_AFTER = 2     -- crashes after which a task is delivered alone
+
+-- The session, or nil if it is unknown (never said hello here, or its lease ended).
+function leases.session(call, sid)
+  local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants')
+  if not s[1] then return nil end
+  local queues = {}
+  for queue in string.gmatch(s[5], '[^ ]+') do queues[#queues + 1] = queue end
+  return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = queues, grants = s[6] or ''}
+end
+
+-- The canvas and node of a `canvas:index`.
+function leases.node_of(call, field)
+  local cid, index = string.match(field, '^(%x+):(%d+)$')
+  local canvas = canvases.get(call, cid)
+  return canvas, canvas and nodes.get(call, cid, tonumber(index))
+end
+
+-- One assignment, as the caller gets it: canvas, index, attempt, nonce, failures, body, source letter, source
+-- index, the source's outcome (a task's) or body (a join's), the task before (for a join: whose input came last).
+function leases.assignment(call, canvas, node)
+  local body = redis.call('HGET', keys.bodies(call.K, canvas.id, math.floor(node.index / CHUNK)), node.index) or ''
+  local letter, source = string.match(node.source, '^(%a)(%d+)$')
+  local value, parent = '', source or ''
+  if letter == 'T' or letter == 'F' then
+    value = nodes.result(call, canvas.id, tonumber(source))
+  elseif letter == 'J' or letter == 'j' then
+    local join = nodes.get(call, canvas.id, tonumber(source))
+    parent = join.last
+    if letter == 'J' then
+      value = redis.call('HGET', keys.bodies(call.K, canvas.id, math.floor(join.index / CHUNK)), source) or ''
+    end
+  end
+  return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, body, letter or '', source or '', value, parent}
+end
+
+local function grant(call, session, canvas, node, granted)
+  node.state = 'G'
+  node.deliveries = node.deliveries + 1
+  node.nonce, node.session, node.start = call.nonce, session.num, call.now - canvas.created
+  nodes.touch(call, canvas.id, node)
+  local field = canvas.id .. ':' .. node.index
+  granted.held[#granted.held + 1] = field
+  granted.held[#granted.held + 1] = node.deliveries .. ',' .. node.nonce .. ',0'
+  granted.fields[#granted.fields + 1] = field
+  granted.items[#granted.items + 1] = leases.assignment(call, canvas, node)
+end
+
+local function expired(call, canvas, node)
+  local expires = string.match(node.timing, 'x(%d+)')
+  if not expires then return false end
+  redis.call('ZREM', keys.expiry(call.K), canvas.id .. ':' .. node.index)
+  return call.now > canvas.created + tonumber(expires)
+end
+
+-- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone.
+local function serve(call, session, canvas, queue, prio, most, granted)
+  local list = keys.ready(call.K, canvas.id, queue, prio)
+  local served = 0
+  while served < most and not granted.stop do
+    local entry = redis.call('LPOP', list)
+    if not entry then break end
+    local lane_id, first, count, stride = string.match(entry, '^(%d+):(%d+):(%d+):(%d+)$')
+    first, count, stride = tonumber(first), tonumber(count), tonumber(stride)
+    local lane = canvases.lane(call, canvas, lane_id)
+    if not granted.known[lane.task] then
+      granted.known[lane.task] = redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task)
+    end
+    if granted.known[lane.task] == 0 then
+      ready.park(call, canvas, lane, entry, count)
+    else
+      local slice = nodes.run(first, count, stride, most - served)
+      nodes.prefetch(call, canvas.id, slice)
+      local taken = 0
+      for _, index in ipairs(slice) do
+        local node = nodes.get(call, canvas.id, index)
+        if node.state == 'W' then
+          if node.crashes >= ALONE_AFTER then
+            granted.stop = true
+            if granted.busy or #granted.items > 0 then break end
+          end
+          if expired(call, canvas, node) then
+            graph.finish(call, canvas, node, 'X')
+          else
+            grant(call, session, canvas, node, granted)
+            served = served + 1
+          end
+        end
+        taken = taken + 1
+        if granted.stop then break end
+      end
+      if taken < count then
+        redis.call('LPUSH', list, lane_id .. ':' .. (first + taken * stride) .. ':' .. (count - taken) .. ':' .. stride)
+      end
+    end
+  end
+  return served
+end
+
+-- Serve the canvases of one ring in turn. Returns how many tasks were granted.
+local function serve_ring(call, session, queue, prio, want, granted)
+  local ring = keys.ring(call.K, session.ns, queue, prio)
+  local got, length = 0, redis.call('LLEN', ring)
+  while got < want and length > 0 and not granted.stop do
+    local quantum = math.ceil((want - got) / length)
+    local cid = redis.call('LPOP', ring)
+    local canvas = canvases.get(call, cid)
+    if canvas then
+      got = got + serve(call, session, canvas, queue, prio, quantum, granted)
+      if redis.call('EXISTS', keys.ready(call.K, cid, queue, prio)) == 1 then redis.call('RPUSH', ring, cid) end
+    end
+    length = redis.call('LLEN', ring)
+  end
+  if length == 0 then redis.call('ZREM', keys.levels(call.K, session.ns, queue), prio) end
+  return got
+end
+
+-- The session's queues with work, by priority, the highest first; equal ones in an order that turns with each call.
+local function levels(call, session)
+  local found, n = {}, #session.queues
+  for i = 0, n - 1 do
+    local queue = session.queues[(session.seq + i) % n + 1]
+    ready.unpark(call, session, queue)
+    for _, prio in ipairs(redis.call('ZREVRANGE', keys.levels(call.K, session.ns, queue), 0, -1)) do
+      found[#found + 1] = {queue = queue, prio = prio, rank = tonumber(prio) * n + (n - i)}
+    end
+  end
+  table.sort(found, function(a, b) return a.rank > b.rank end)
+  return found
+end
+
+-- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
+function leases.lease(call, session, want)
+  local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false}
+  local held = keys.held(call.K, session.id)
+  granted.busy = redis.call('EXISTS', held) == 1
+  local got = 0
+  for _, level in ipairs(levels(call, session)) do
+    if got >= want or granted.stop then break end
+    got = got + serve_ring(call, session, level.queue, level.prio, want - got, granted)
+  end
+  if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
+  redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '))
+  return granted.items
+end
+
+-- Whether any of the session's queues still has work.
+function leases.more(call, session)
+  for _, queue in ipairs(session.queues) do
+    if redis.call('EXISTS', keys.levels(call.K, session.ns, queue)) == 1 then return 1 end
+  end
+  return 0
+end
+
+-- Note that the coordinator has idle sessions for the session's queues.
+function leases.mark_idle(call, session)
+  for _, queue in ipairs(session.queues) do
+    redis.call('SADD', keys.idle(call.K, session.ns, queue), call.coordinator)
+  end
+end
+
+-- The grants of the session's last seq that it has not ended yet, once more.
+function leases.again(call, session)
+  local items = {}
+  for field in string.gmatch(session.grants, '[^ ]+') do
+    local held = redis.call('HGET', keys.held(call.K, session.id), field)
+    local canvas, node = leases.node_of(call, field)
+    if held and node and HELD[node.state] then items[#items + 1] = leases.assignment(call, canvas, node) end
+  end
+  return items
+end
+
+-- Take a task from a session that no longer has it. A crash counts one; three make the task dead.
+function leases.release(call, canvas, node, crashed)
+  if not HELD[node.state] then return end
+  if node.state == 'K' then return graph.finish(call, canvas, node, 'V') end
+  if crashed then
+    node.crashes = node.crashes + 1
+  elseif node.state == 'G' then
+    node.deliveries = node.deliveries - 1
+  end
+  if node.crashes >= MAX_CRASHES or node.deliveries >= MAX_DELIVERIES then
+    redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, canvas.id .. ':' .. node.index)
+    return graph.finish(call, canvas, node, 'D')
+  end
+  node.state = 'W'
+  nodes.touch(call, canvas.id, node)
+  ready.put_back(call, canvas, node)
+end
+
+-- End a session: everything it holds goes back. `crashed` has the `canvas:index` fields that were running when its
+-- process died; nil means nobody knows, and what was reported as started counts as crashed.
+function leases.drop_session(call, sid, crashed)
+  local held = redis.call('HGETALL', keys.held(call.K, sid))
+  for i = #held - 1, 1, -2 do
+    local field = held[i]
+    local nonce, started = string.match(held[i + 1], '^%d+,(%x+),(%d)$')
+    local canvas, node = leases.node_of(call, field)
+    if node and HELD[node.state] and node.nonce == nonce then
+      local blame = started == '1'
+      if crashed then blame = crashed[field] == nonce end
+      leases.release(call, canvas, node, blame)
+    end
+  end
+  redis.call('DEL', keys.held(call.K, sid), keys.session(call.K, sid), keys.names(call.K, sid))
+  redis.call('ZREM', keys.sessions(call.K), sid)
+end

@@ -1,0 +1,180 @@
+-- nodes: the records of nodes, read and written chunk by chunk.
+--
+-- A record is one text: state letter, dynamic part, '/', static part.
+--
+--   task   W              /lane|source|edges|timing
+--          W dl,cr,fl     /...            after a first delivery: deliveries, crashes, failures
+--          G dl,cr,fl,nonce,session,start/...   also R (running) and K (cancelling)
+--          S dl,cr,fl,cause,finish,start /...   and every other final state
+--   join   O ok,ended,cause,last         /Jneed,policy,total|source|edges|
+--          S ok,ended,cause,last,finish  /...
+--
+-- `start` and `finish` are ms since the canvas was accepted. `cause` is the index of the node whose own failure
+-- this is, with a `c` in front for what failed because the join before it did; `last` is the input that came last.
+-- `source` is the index of the node that the control edge comes from, behind a letter: t/T a task, j/J a join,
+-- F a failure; capital if its value is taken.
+-- Edges are separated by ';': [!]>first,count,stride,lane starts tasks, [!])first,count,stride opens joins,
+-- +join arrives at a join; '!' means on its own failure, else on success. Opening edges stand before starting ones.
+--
+-- States: W waiting, T delayed, G granted, R running, Y retry wait, K cancelling, P replaced, O open join;
+-- final: S succeeded, F failed by itself, U failed by its upstream, D dead, V revoked, X expired, C cancelled,
+-- I ignored, N dropped.
+
+local nodes = {}
+
+local CHUNK = 128 -- nodes of one hash; the server's store/records.py has the same number
+
+local FINAL = {S = true, F = true, U = true, D = true, V = true, X = true, C = true, I = true, N = true}
+local OWN_FAILURE = {F = true, D = true, V = true, X = true}
+local HELD = {G = true, R = true, K = true}
+
+local function split(text)
+  local parts, n = {}, 0
+  for part in string.gmatch(text, '[^,]+') do
+    n = n + 1
+    parts[n] = part
+  end
+  return parts
+end
+
+local function decode(index, text)
+  local state, dynamic, static = string.match(text, '^(.)([^/]*)/(.*)$')
+  local first, source, edges, timing = string.match(static, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
+  local node = {index = index, state = state, static = static, source = source, edges = edges, timing = timing}
+  local d = split(dynamic)
+  if string.sub(first, 1, 1) == 'J' then
+    local need, policy, total = string.match(first, '^J(-?%d+),(.),(%d+)$')
+    node.join = true
+    node.need, node.policy, node.total = tonumber(need), policy, tonumber(total)
+    node.ok, node.ended = tonumber(d[1] or 0), tonumber(d[2] or 0)
+    node.cause, node.last, node.finish = d[3] or '-', d[4] or '-', d[5]
+  else
+    node.lane = first
+    node.deliveries, node.crashes, node.failures = tonumber(d[1] or 0), tonumber(d[2] or 0), tonumber(d[3] or 0)
+    if HELD[state] then
+      node.nonce, node.session, node.start = d[4], d[5], d[6]
+    elseif FINAL[state] then
+      node.cause, node.finish, node.start = d[4] or '-', d[5], d[6]
+    end
+  end
+  return node
+end
+
+local function encode(node)
+  local d
+  if node.join then
+    if node.finish then
+      d = node.ok .. ',' .. node.ended .. ',' .. node.cause .. ',' .. node.last .. ',' .. node.finish
+    else
+      d = node.ok .. ',' .. node.ended .. ',' .. node.cause .. ',' .. node.last
+    end
+  else
+    d = node.deliveries .. ',' .. node.crashes .. ',' .. node.failures
+    if HELD[node.state] then
+      d = d .. ',' .. node.nonce .. ',' .. node.session .. ',' .. node.start
+    elseif FINAL[node.state] then
+      d = d .. ',' .. node.cause .. ',' .. node.finish .. ',' .. (node.start or '-')
+    end
+  end
+  return node.state .. d .. '/' .. node.static
+end
+
+-- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
+function nodes.prefetch(call, cid, indexes)
+  local cache = call.nodes[cid]
+  if not cache then
+    cache = {}
+    call.nodes[cid] = cache
+  end
+  local wanted = {}
+  for _, index in ipairs(indexes) do
+    if cache[index] == nil then
+      local chunk = math.floor(index / CHUNK)
+      local list = wanted[chunk]
+      if not list then
+        list = {}
+        wanted[chunk] = list
+      end
+      list[#list + 1] = index
+      cache[index] = false
+    end
+  end
+  for chunk, list in pairs(wanted) do
+    local texts = redis.call('HMGET', keys.nodes(call.K, cid, chunk), unpack(list))
+    for i, index in ipairs(list) do
+      if texts[i] then cache[index] = decode(index, texts[i]) end
+    end
+  end
+end
+
+-- The node, or nil if there is none.
+function nodes.get(call, cid, index)
+  local cache = call.nodes[cid]
+  local node = cache and cache[index]
+  if node == nil then
+    nodes.prefetch(call, cid, {index})
+    node = call.nodes[cid][index]
+  end
+  return node or nil
+end
+
+-- Mark a node as changed: it is written when the call ends.
+function nodes.touch(call, cid, node)
+  local dirty = call.dirty[cid]
+  if not dirty then
+    dirty = {}
+    call.dirty[cid] = dirty
+  end
+  dirty[node.index] = node
+end
+
+local function write_chunks(call, key_of, per_canvas, value_of)
+  for cid, items in pairs(per_canvas) do
+    local chunks = {}
+    for index, item in pairs(items) do
+      local chunk = math.floor(index / CHUNK)
+      local list = chunks[chunk]
+      if not list then
+        list = {}
+        chunks[chunk] = list
+      end
+      list[#list + 1] = index
+      list[#list + 1] = value_of(item)
+    end
+    for chunk, list in pairs(chunks) do
+      redis.call('HSET', key_of(call.K, cid, chunk), unpack(list))
+    end
+  end
+end
+
+local function same(value) return value end
+
+-- Write every changed record and every new result of this call.
+function nodes.flush(call)
+  write_chunks(call, keys.nodes, call.dirty, encode)
+  write_chunks(call, keys.results, call.results, same)
+end
+
+-- Keep a node's outcome, written when the call ends.
+function nodes.put_result(call, cid, index, blob)
+  local results = call.results[cid]
+  if not results then
+    results = {}
+    call.results[cid] = results
+  end
+  results[index] = blob
+end
+
+-- The outcome of a node, or '' if it has none.
+function nodes.result(call, cid, index)
+  local results = call.results[cid]
+  if results and results[index] then return results[index] end
+  return redis.call('HGET', keys.results(call.K, cid, math.floor(index / CHUNK)), index) or ''
+end
+
+-- The indexes of an arithmetic run, at most `most` of them.
+function nodes.run(first, count, stride, most)
+  local indexes = {}
+  for i = 0, math.min(count, most) - 1 do indexes[i + 1] = first + i * stride end
+  return indexes
+end

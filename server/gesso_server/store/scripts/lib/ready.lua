@@ -1,0 +1,89 @@
+-- ready: the queues. A queue (per namespace and priority) is a ring of canvases; each canvas in it has a list of
+-- entries `lane:first:count:stride`. A canvas stands in a ring exactly while its list there has an entry, and a
+-- priority stands in the queue's levels exactly while its ring has a canvas.
+
+local ready = {}
+
+local function note_pushed(call, ns, queue, count)
+  local id = ns .. ':' .. queue
+  local pushed = call.pushed[id]
+  if pushed then
+    pushed.count = pushed.count + count
+  else
+    call.pushed[id] = {ns = ns, queue = queue, count = count}
+  end
+end
+
+-- Put an entry at an end of a canvas's list ('RPUSH' or, for what comes back, 'LPUSH').
+function ready.put(call, canvas, lane, entry, count, push)
+  local list = keys.ready(call.K, canvas.id, lane.queue, lane.prio)
+  if redis.call(push, list, entry) == 1 then
+    if redis.call('RPUSH', keys.ring(call.K, canvas.ns, lane.queue, lane.prio), canvas.id) == 1 then
+      redis.call('ZADD', keys.levels(call.K, canvas.ns, lane.queue), lane.prio, lane.prio)
+    end
+  end
+  note_pushed(call, canvas.ns, lane.queue, count)
+end
+
+-- Make a run of tasks of one lane ready: one write, however many they are.
+function ready.push(call, canvas, lane_id, first, count, stride)
+  local lane = canvases.lane(call, canvas, lane_id)
+  ready.put(call, canvas, lane, lane_id .. ':' .. first .. ':' .. count .. ':' .. stride, count, 'RPUSH')
+end
+
+-- Put one task back in front of its canvas's list.
+function ready.put_back(call, canvas, node)
+  local lane = canvases.lane(call, canvas, node.lane)
+  ready.put(call, canvas, lane, node.lane .. ':' .. node.index .. ':1:1', 1, 'LPUSH')
+end
+
+-- Move what is parked under names that the session knows back into the queue.
+function ready.unpark(call, session, queue)
+  local parked = keys.parked(call.K, session.ns, queue)
+  for _, task in ipairs(redis.call('SMEMBERS', parked)) do
+    if redis.call('SISMEMBER', keys.names(call.K, session.id), task) == 1 then
+      local park = keys.park(call.K, session.ns, queue, task)
+      for _, item in ipairs(redis.call('LRANGE', park, 0, 999)) do
+        local cid, entry = string.match(item, '^(%x+) (.*)$')
+        local canvas = canvases.get(call, cid)
+        if canvas then
+          local lane_id, _, count = string.match(entry, '^(%d+):(%d+):(%d+)')
+          ready.put(call, canvas, canvases.lane(call, canvas, lane_id), entry, tonumber(count), 'LPUSH')
+        end
+      end
+      redis.call('LTRIM', park, 1000, -1)
+      if redis.call('EXISTS', park) == 0 then redis.call('SREM', parked, task) end
+    end
+  end
+end
+
+-- Set an entry aside until a session comes that knows its task.
+function ready.park(call, canvas, lane, entry, count)
+  redis.call('SADD', keys.parked(call.K, canvas.ns, lane.queue), lane.task)
+  redis.call('RPUSH', keys.park(call.K, canvas.ns, lane.queue, lane.task), canvas.id .. ' ' .. entry)
+  note_pushed(call, canvas.ns, lane.queue, count)
+end
+
+-- Wake the coordinators that have idle sessions for queues that got work in this call. Returns the caller's own
+-- share as a flat list: namespace, queue, count.
+function ready.wake(call)
+  local own = {}
+  for _, pushed in pairs(call.pushed) do
+    local idle = keys.idle(call.K, pushed.ns, pushed.queue)
+    local coordinators = redis.call('SMEMBERS', idle)
+    if #coordinators > 0 then
+      redis.call('DEL', idle)
+      for _, coordinator in ipairs(coordinators) do
+        if coordinator == call.coordinator then
+          own[#own + 1] = pushed.ns
+          own[#own + 1] = pushed.queue
+          own[#own + 1] = pushed.count
+        else
+          redis.call('PUBLISH', keys.channel(call.K, coordinator),
+            'wake ' .. pushed.ns .. ' ' .. pushed.queue .. ' ' .. pushed.count)
+        end
+      end
+    end
+  end
+  return own
+end

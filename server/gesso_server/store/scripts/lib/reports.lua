@@ -1,0 +1,76 @@
+-- reports: what workers say of their attempts. A token that is not the node's current one changes nothing.
+
+local reports = {}
+
+-- The node if the token is its current one; else nil and the answer: D applied before, S stale, U unknown.
+local function current(call, cid, index, attempt, nonce)
+  local canvas = canvases.get(call, cid)
+  local node = canvas and nodes.get(call, cid, index)
+  if not node or node.join then return nil, 'U' end
+  if HELD[node.state] and node.nonce == nonce and node.deliveries == attempt then return canvas, node end
+  if (FINAL[node.state] or node.state == 'Y') and node.deliveries == attempt then return nil, 'D' end
+  return nil, 'S'
+end
+
+local function requeue(call, canvas, node, delay)
+  if delay > 0 then
+    node.state = 'Y'
+    nodes.touch(call, canvas.id, node)
+    redis.call('ZADD', keys.due(call.K), call.now + delay, canvas.id .. ':' .. node.index)
+    call.due = math.min(call.due or call.now + delay, call.now + delay)
+  else
+    node.state = 'W'
+    nodes.touch(call, canvas.id, node)
+    ready.put(call, canvas, canvases.lane(call, canvas, node.lane), node.lane .. ':' .. node.index .. ':1:1', 1, 'RPUSH')
+  end
+end
+
+local ENDS = {v = 'S', e = 'F', i = 'I', r = 'I'}
+
+-- Apply how an attempt ended. Kinds: v value, e error, i ignored, r rejected for good, q rejected to be delivered
+-- again, y to be retried after `delay` ms. Returns A applied, or D, S, U as above.
+-- The caller takes it off what the session holds.
+function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay)
+  local canvas, node = current(call, cid, index, attempt, nonce)
+  if not canvas then return node end
+  if node.state == 'K' then
+    graph.finish(call, canvas, node, 'V')
+  elseif kind == 'q' then
+    if node.deliveries >= MAX_DELIVERIES then
+      redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, cid .. ':' .. index)
+      graph.finish(call, canvas, node, 'D')
+    else
+      requeue(call, canvas, node, delay)
+    end
+  elseif kind == 'y' then
+    node.failures = node.failures + 1
+    nodes.put_result(call, cid, index, blob)
+    requeue(call, canvas, node, delay)
+  else
+    if kind == 'e' then node.failures = node.failures + 1 end
+    nodes.put_result(call, cid, index, blob)
+    graph.finish(call, canvas, node, ENDS[kind])
+  end
+  return 'A'
+end
+
+-- Apply that an attempt has begun to run.
+function reports.started(call, sid, cid, index, attempt, nonce)
+  local canvas, node = current(call, cid, index, attempt, nonce)
+  if not canvas then return node end
+  if node.state == 'G' then
+    node.state = 'R'
+    nodes.touch(call, cid, node)
+    redis.call('HSET', keys.held(call.K, sid), cid .. ':' .. index, attempt .. ',' .. nonce .. ',1')
+  end
+  return 'A'
+end
+
+-- Apply that an attempt was given back unstarted.
+function reports.returned(call, sid, cid, index, attempt, nonce)
+  local canvas, node = current(call, cid, index, attempt, nonce)
+  if not canvas then return node end
+  redis.call('HDEL', keys.held(call.K, sid), cid .. ':' .. index)
+  leases.release(call, canvas, node, false)
+  return 'A'
+end

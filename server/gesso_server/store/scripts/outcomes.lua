@@ -1,0 +1,24 @@
+-- outcomes: read outcomes of a run of nodes, up to a number of bytes.
+-- KEYS[1] partition
+-- ARGV[1] canvas  [2] first  [3] count  [4] stride  [5] most bytes
+-- Returns a flat list: record, outcome or '', body or '' (a join's only), for as many nodes as fit, at least one.
+
+redis.register_function{function_name = '@LIBRARY@_outcomes', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
+  local K, cid = KEYS[1], ARGV[1]
+  local first, stride, room = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  local list, size = {}, 0
+  for i = 0, math.min(tonumber(ARGV[3]), 1000) - 1 do
+    local index = first + i * stride
+    local chunk = math.floor(index / CHUNK)
+    local record = redis.call('HGET', keys.nodes(K, cid, chunk), index) or ''
+    local outcome = redis.call('HGET', keys.results(K, cid, chunk), index) or ''
+    local body = ''
+    if outcome == '' then body = redis.call('HGET', keys.bodies(K, cid, chunk), index) or '' end
+    size = size + #outcome + #body
+    if i > 0 and size > room then break end
+    list[#list + 1] = record
+    list[#list + 1] = outcome
+    list[#list + 1] = body
+  end
+  return list
+end}

@@ -1,0 +1,38 @@
+-- stage: keep part of a canvas that is too large for one call. Nothing of it runs before `submit`; a canvas that
+-- is never submitted is removed by `sweep`.
+-- KEYS[1] partition
+-- ARGV[1] canvas id   then triples: index, record, body ('' for none)
+-- Returns 1.
+
+-- Write nodes given as triples from ARGV[from] on.
+local function write_nodes(K, cid, args, from)
+  local records, bodies = {}, {}
+  for i = from, #args, 3 do
+    local chunk = math.floor(tonumber(args[i]) / CHUNK)
+    local list = records[chunk]
+    if not list then
+      list = {}
+      records[chunk] = list
+      bodies[chunk] = {}
+    end
+    list[#list + 1] = args[i]
+    list[#list + 1] = args[i + 1]
+    if args[i + 2] ~= '' then
+      local texts = bodies[chunk]
+      texts[#texts + 1] = args[i]
+      texts[#texts + 1] = args[i + 2]
+    end
+  end
+  for chunk, list in pairs(records) do redis.call('HSET', keys.nodes(K, cid, chunk), unpack(list)) end
+  for chunk, list in pairs(bodies) do
+    if #list > 0 then redis.call('HSET', keys.bodies(K, cid, chunk), unpack(list)) end
+  end
+end
+
+redis.register_function{function_name = '@LIBRARY@_stage', callback = function(KEYS, ARGV)
+  local K, cid = KEYS[1], ARGV[1]
+  local now = redis.call('TIME')[1] * 1000
+  redis.call('ZADD', keys.staging(K), 'NX', now, cid)
+  write_nodes(K, cid, ARGV, 2)
+  return 1
+end}

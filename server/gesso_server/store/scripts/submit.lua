@@ -1,0 +1,58 @@
+-- submit: accept a canvas and start what can run.
+-- KEYS[1] partition
+-- ARGV[1] canvas id           [2] namespace            [3] request id, '' for none  [4] digest of the request
+--     [5] coordinator         [6] 1 to watch the last node  [7] nodes              [8] index of the last node, '' for none
+--     [9] its kind, t or j    [10] its members         [11] trace id                [12] tracestate
+--     [13] index of the single first task, ''          [14] edges of the start      [15] result TTL, ms
+--     [16] request TTL, ms    [17] number of lanes L   then L lanes, then triples as for `stage`
+-- Returns {'N', now, what the caller must see to} when new,
+--         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
+--         {'R'} when it is known with another one.
+
+redis.register_function{function_name = '@LIBRARY@_submit', callback = function(KEYS, ARGV)
+  local K, cid, ns = KEYS[1], ARGV[1], ARGV[2]
+  local call = call_state.begin(K, ARGV[5])
+  local request = keys.request(K, ns, ARGV[3])
+  if ARGV[3] ~= '' then
+    local known = redis.call('GET', request)
+    if known then
+      local first, digest = string.match(known, '^(%x+) (%x+)$')
+      if digest ~= ARGV[4] then return {'R'} end
+      redis.call('SET', request, known, 'KEEPTTL')
+      local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'n', 'trace')
+      if m[4] then return {'K', first, m[1], m[2], m[3], m[4], m[5]} end
+    end
+  end
+  local lanes = tonumber(ARGV[17])
+  if lanes > 0 then
+    local list = {}
+    for i = 1, lanes do
+      list[#list + 1] = i - 1
+      list[#list + 1] = ARGV[17 + i]
+    end
+    for from = 1, #list, 1000 do
+      redis.call('HSET', keys.lanes(K, cid), unpack(list, from, math.min(from + 999, #list)))
+    end
+  end
+  write_nodes(K, cid, ARGV, 18 + lanes)
+  local meta = keys.meta(K, cid)
+  redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', ARGV[7], 'left', ARGV[7], 'last', ARGV[8], 'kind', ARGV[9],
+    'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15])
+  if ARGV[12] ~= '' then redis.call('HSET', meta, 'tracestate', ARGV[12]) end
+  if ARGV[13] ~= '' then redis.call('HSET', meta, 'root', ARGV[13]) end
+  if ARGV[6] == '1' and ARGV[8] ~= '' then
+    redis.call('HSET', meta, 'watched', '1')
+    redis.call('HSET', keys.watchers(K, cid), ARGV[8], ARGV[5])
+  end
+  redis.call('ZADD', keys.live(K, ns), call.now, cid)
+  redis.call('ZREM', keys.staging(K), cid)
+  if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end
+  local canvas = canvases.get(call, cid)
+  if ARGV[7] == '0' then
+    redis.call('HSET', meta, 'state', 'S', 'finished', call.now)
+    redis.call('ZADD', keys.ended(K), call.now + tonumber(ARGV[15]), cid)
+  else
+    graph.start(call, canvas, ARGV[14])
+  end
+  return {'N', call.now, call_state.finish(call)}
+end}

@@ -1,0 +1,92 @@
+-- sweep: do what time has made due, a bounded part of it: end sessions whose lease is over, start delayed tasks, end
+-- tasks that were not started in time, remove canvases whose results are no longer kept, go on with the work list.
+-- KEYS[1] partition
+-- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
+--     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
+-- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to}.
+
+local SLICE = 200
+
+-- Remove part of a canvas. Returns whether all of it is gone.
+local function remove(call, cid)
+  local meta = keys.meta(call.K, cid)
+  local m = redis.call('HMGET', meta, 'n', 'removed', 'ns')
+  local chunks = math.ceil(tonumber(m[1] or 0) / CHUNK)
+  local from = tonumber(m[2] or 0)
+  local to = math.min(chunks, from + 100) - 1
+  for chunk = from, to do
+    redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk), keys.results(call.K, cid, chunk))
+  end
+  if to + 1 < chunks then
+    redis.call('HSET', meta, 'removed', to + 1)
+    return false
+  end
+  redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid))
+  if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
+  return true
+end
+
+-- Remove a canvas that was never submitted: its number of nodes is not known, so go on to the first missing chunk.
+local function remove_staged(call, cid)
+  for chunk = 0, 8000 do
+    if redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk)) == 0 then return end
+  end
+end
+
+local function wake_due(call)
+  local due = redis.call('ZRANGEBYSCORE', keys.due(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
+  for _, field in ipairs(due) do
+    local canvas, node = leases.node_of(call, field)
+    if node and (node.state == 'T' or node.state == 'Y') then
+      node.state = 'W'
+      nodes.touch(call, canvas.id, node)
+      ready.push(call, canvas, node.lane, node.index, 1, 1)
+    end
+  end
+  if #due > 0 then redis.call('ZREM', keys.due(call.K), unpack(due)) end
+  return #due
+end
+
+local function expire(call)
+  local late = redis.call('ZRANGEBYSCORE', keys.expiry(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
+  for _, field in ipairs(late) do
+    local canvas, node = leases.node_of(call, field)
+    if node and (node.state == 'T' or node.state == 'W') then graph.finish(call, canvas, node, 'X') end
+  end
+  if #late > 0 then redis.call('ZREM', keys.expiry(call.K), unpack(late)) end
+  return #late
+end
+
+redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local K = KEYS[1]
+  local call = call_state.begin(K, ARGV[1])
+  local done = 0
+  for _, sid in ipairs(redis.call('ZRANGEBYSCORE', keys.sessions(K), '-inf', call.now, 'LIMIT', 0, 1)) do
+    leases.drop_session(call, sid, nil)
+    done = SLICE
+  end
+  done = math.max(done, wake_due(call), expire(call))
+  local left = graph.proceed(call)
+  for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.ended(K), '-inf', call.now, 'LIMIT', 0, 1)) do
+    if remove(call, cid) then redis.call('ZREM', keys.ended(K), cid) end
+    done = SLICE
+  end
+  local stale = call.now - tonumber(ARGV[2])
+  for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.staging(K), '-inf', stale, 'LIMIT', 0, 1)) do
+    remove_staged(call, cid)
+    redis.call('ZREM', keys.staging(K), cid)
+  end
+  local own = call_state.finish(call)
+  for i = 3, #ARGV, 2 do
+    redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), ARGV[1])
+    if redis.call('EXISTS', keys.levels(K, ARGV[i], ARGV[i + 1])) == 1 then
+      local wakes = own[1]
+      wakes[#wakes + 1] = ARGV[i]
+      wakes[#wakes + 1] = ARGV[i + 1]
+      wakes[#wakes + 1] = 1000
+    end
+  end
+  local next_due = redis.call('ZRANGE', keys.due(K), 0, 0, 'WITHSCORES')
+  local wait = next_due[2] and math.max(0, tonumber(next_due[2]) - call.now) or -1
+  return {(done >= SLICE or left > 0) and 1 or 0, wait, own}
+end}
