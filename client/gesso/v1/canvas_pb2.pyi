@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Canvas(_message.Message):
-    __slots__ = ("signature", "chain", "group", "chord", "map", "starmap", "chunks", "links", "error_links", "stamps")
+    __slots__ = ("signature", "chain", "group", "chord", "map", "starmap", "chunks", "links", "error_links", "stamps", "steps", "members", "header", "body")
     class StampsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,10 @@ class Canvas(_message.Message):
     LINKS_FIELD_NUMBER: _ClassVar[int]
     ERROR_LINKS_FIELD_NUMBER: _ClassVar[int]
     STAMPS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
     signature: _signature_pb2.Signature
     chain: Chain
     group: Group
@@ -40,39 +44,35 @@ class Canvas(_message.Message):
     links: _containers.RepeatedCompositeFieldContainer[Canvas]
     error_links: _containers.RepeatedCompositeFieldContainer[Canvas]
     stamps: _containers.MessageMap[str, _signature_pb2.Stamp]
-    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., chain: _Optional[_Union[Chain, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., chord: _Optional[_Union[Chord, _Mapping]] = ..., map: _Optional[_Union[Map, _Mapping]] = ..., starmap: _Optional[_Union[Starmap, _Mapping]] = ..., chunks: _Optional[_Union[Chunks, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., error_links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ...) -> None: ...
+    steps: _containers.RepeatedCompositeFieldContainer[Canvas]
+    members: _containers.RepeatedCompositeFieldContainer[Canvas]
+    header: _containers.RepeatedCompositeFieldContainer[Canvas]
+    body: Canvas
+    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., chain: _Optional[_Union[Chain, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., chord: _Optional[_Union[Chord, _Mapping]] = ..., map: _Optional[_Union[Map, _Mapping]] = ..., starmap: _Optional[_Union[Starmap, _Mapping]] = ..., chunks: _Optional[_Union[Chunks, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., error_links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., steps: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., header: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., body: _Optional[_Union[Canvas, _Mapping]] = ...) -> None: ...
 
 class Chain(_message.Message):
-    __slots__ = ("steps",)
-    STEPS_FIELD_NUMBER: _ClassVar[int]
-    steps: _containers.RepeatedCompositeFieldContainer[Canvas]
-    def __init__(self, steps: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ...) -> None: ...
+    __slots__ = ()
+    def __init__(self) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("members", "policy", "max_in_flight", "keep")
-    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("policy", "max_in_flight", "keep")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     MAX_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     KEEP_FIELD_NUMBER: _ClassVar[int]
-    members: _containers.RepeatedCompositeFieldContainer[Canvas]
     policy: JoinPolicy
     max_in_flight: int
     keep: bool
-    def __init__(self, members: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., policy: _Optional[_Union[JoinPolicy, _Mapping]] = ..., max_in_flight: _Optional[int] = ..., keep: bool = ...) -> None: ...
+    def __init__(self, policy: _Optional[_Union[JoinPolicy, _Mapping]] = ..., max_in_flight: _Optional[int] = ..., keep: bool = ...) -> None: ...
 
 class Chord(_message.Message):
-    __slots__ = ("header", "body", "policy", "max_in_flight", "error_links_on_header")
-    HEADER_FIELD_NUMBER: _ClassVar[int]
-    BODY_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("policy", "max_in_flight", "error_links_on_header")
     POLICY_FIELD_NUMBER: _ClassVar[int]
     MAX_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
     ERROR_LINKS_ON_HEADER_FIELD_NUMBER: _ClassVar[int]
-    header: _containers.RepeatedCompositeFieldContainer[Canvas]
-    body: Canvas
     policy: JoinPolicy
     max_in_flight: int
     error_links_on_header: bool
-    def __init__(self, header: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., body: _Optional[_Union[Canvas, _Mapping]] = ..., policy: _Optional[_Union[JoinPolicy, _Mapping]] = ..., max_in_flight: _Optional[int] = ..., error_links_on_header: bool = ...) -> None: ...
+    def __init__(self, policy: _Optional[_Union[JoinPolicy, _Mapping]] = ..., max_in_flight: _Optional[int] = ..., error_links_on_header: bool = ...) -> None: ...
 
 class JoinPolicy(_message.Message):
     __slots__ = ("all", "settled", "quorum", "first", "deadline", "cancel_rest")

@@ -190,6 +190,8 @@ class Looked(NamedTuple):
     record: str
     body: bytes
     outcome: bytes
+    cause_record: str
+    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
     cause_outcome: bytes
     lane: str
 
@@ -384,8 +386,8 @@ def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
 def _looked(reply: list[bytes]) -> Looked | None:
     if not reply:
         return None
-    record, body, outcome, cause, lane = reply
-    return Looked(record.decode(), body, outcome, cause, lane.decode())
+    record, body, outcome, cause_record, cause, lane = reply
+    return Looked(record.decode(), body, outcome, cause_record.decode(), cause, lane.decode())
 
 
 def _looked_canvas(meta: list[bytes | None]) -> LookedCanvas:

@@ -96,6 +96,20 @@ def edges_text(edges: list[Edge]) -> str:
     return ";".join(map(_edge, edges))
 
 
+def parse_edges(text: str) -> list[Edge]:
+    """Read edges."""
+    return [_parse_edge(part) for part in text.split(";") if part]
+
+
+def _parse_edge(text: str) -> Edge:
+    if text.startswith("+"):
+        return Arrive(int(text[1:]))
+    on_failure = text.startswith("!")
+    kind, numbers = text[on_failure], list(map(int, text[on_failure + 1 :].split(",")))
+    run = Run(*numbers[:3])
+    return Open(run, on_failure) if kind == ")" else Start(run, numbers[3], on_failure)
+
+
 def _record(node: Node) -> str:
     match node:
         case TaskNode():
@@ -149,7 +163,8 @@ def parse_record(text: str) -> Record:
         succeeded, ended, cause, _, *finish = parts
         return Record(
             state=state, join=True, source=origin, edges=edges, succeeded=int(succeeded), ended=int(ended),
-            total=int(first.rsplit(",", 1)[1]), cause=_number(cause) if state.final else None,
+            total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
+            behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None,
         )  # fmt: skip
     counts = [int(part) for part in parts[:3]] or [0, 0, 0]

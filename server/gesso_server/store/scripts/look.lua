@@ -2,8 +2,8 @@
 -- KEYS[1] partition
 -- ARGV[1] canvas  [2] namespace  then indexes, at most 1000
 -- Returns {canvas, nodes}: canvas as {state, n, left, last, kind, members, created, finished, trace, root, ttl}, with
--- false for what is not set, or {} when there is no such canvas (or it is of another namespace); nodes as {record, body,
--- outcome or '', the cause's outcome or '', lane text or ''}, {} for one that does not exist.
+-- false for what is not set, or {} when there is no such canvas (or it is of another namespace); nodes as
+-- `described` in watch.lua returns them, {} for one that does not exist.
 
 redis.register_function{function_name = '@LIBRARY@_look', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]

@@ -61,10 +61,18 @@ local function due_time(call, node)
   return due
 end
 
+-- The last instant at which a task may start, in Unix ms, nil for none: x<ms after acceptance>, z<instant>.
+function graph.last_start(canvas, node)
+  local expires = string.match(node.timing, 'x(%d+)')
+  if expires then return canvas.created + tonumber(expires) end
+  expires = string.match(node.timing, 'z(%d+)')
+  return expires and tonumber(expires)
+end
+
 local function start_timed(call, canvas, lane_id, index)
   local node = nodes.get(call, canvas.id, index)
-  local expires = string.match(node.timing, 'x(%d+)')
-  if expires then redis.call('ZADD', keys.expiry(call.K), canvas.created + tonumber(expires), canvas.id .. ':' .. index) end
+  local expires = graph.last_start(canvas, node)
+  if expires then redis.call('ZADD', keys.expiry(call.K), expires, canvas.id .. ':' .. index) end
   local due = due_time(call, node)
   if due and due > call.now then
     node.state = 'T'
@@ -104,7 +112,7 @@ end
 local function fate(from, on_failure, is_join)
   if on_failure then return 'N', '-' end
   if from.state == 'I' or from.state == 'N' or from.state == 'C' then return from.state, '-' end
-  local cause = string.gsub(cause_of(from), '^c', '')
+  local cause = cause_of(from)
   if from.join and from.state == 'F' and not is_join then return 'F', 'c' .. cause end
   return 'U', cause
 end

@@ -57,10 +57,10 @@ local function grant(call, session, canvas, node, granted)
 end
 
 local function expired(call, canvas, node)
-  local expires = string.match(node.timing, 'x(%d+)')
+  local expires = graph.last_start(canvas, node)
   if not expires then return false end
   redis.call('ZREM', keys.expiry(call.K), canvas.id .. ':' .. node.index)
-  return call.now > canvas.created + tonumber(expires)
+  return call.now > expires
 end
 
 -- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone.

@@ -1,0 +1,1 @@
+"""Sessions, credits, leases, timers, waits: the loops of a coordinator."""

@@ -1,0 +1,142 @@
+"""A coordinator: its sessions, its waits, and the loops that keep both going.
+
+It holds no state that matters. Whatever it forgets by dying is in the store, and another one goes on with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from gesso_server.config import ServerConfig
+from gesso_server.dispatch.duties import DutyDesk
+from gesso_server.dispatch.registry import Registry, names
+from gesso_server.dispatch.session import Session, SessionLostError
+from gesso_server.dispatch.submission import Submissions
+from gesso_server.dispatch.sweeper import Sweepers
+from gesso_server.dispatch.values import Values
+from gesso_server.dispatch.waits import Waits
+from gesso_server.ids import CanvasId, NodeRef
+from gesso_server.store.errors import StoreError
+from gesso_server.store.partition import Exchanged, Hello, Partition, Wake, Welcomed
+from gesso_server.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+_MS = timedelta(milliseconds=1)
+
+
+class Coordinator:
+    """One coordinator on one store."""
+
+    def __init__(self, store: Store, config: ServerConfig) -> None:
+        self.store = store
+        self.config = config
+        self.registry = Registry()
+        self.waits = Waits(store)
+        self.values = Values(store)
+        self._sweepers = Sweepers(store, self.registry, config.timing)
+        self._desk = DutyDesk(self.registry, self.waits, self._sweepers)
+        self.submissions = Submissions(store, config, self._desk)
+        self.draining = False
+        self.durability = 0
+        """How safe an accepted canvas is: a value of the contract's `Durability`. Set at start, from the store's facts."""
+
+    async def run(self) -> None:
+        """Keep the loops going until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.waits.run())
+            group.create_task(self._sweepers.run(self._desk.see_to))
+            group.create_task(self._renew())
+            group.create_task(self._listen())
+            group.create_task(self._recheck())
+
+    def drain(self) -> None:
+        """Take nothing new, and ask sessions to move."""
+        self.draining = True
+        self.registry.drain()
+
+    @asynccontextmanager
+    async def session(self, hello: Hello) -> AsyncIterator[tuple[Session, list[Welcomed]]]:
+        """Register a worker's connection for as long as its stream lasts. Call `Session.close` before the end when the
+        worker has said goodbye.
+
+        Raises:
+            SessionLostError: If the store knows a newer connection of the session.
+            StoreError: If the store does not answer.
+        """
+        lease_ms = self.config.timing.lease // _MS
+        welcomes = []
+        for partition in self.store.partitions:
+            welcomed = await partition.hello(hello, lease_ms=lease_ms)
+            if not welcomed.accepted:
+                raise SessionLostError
+            self._desk.see_to(partition, welcomed.duties)
+            welcomes.append(welcomed)
+        session = Session(hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called)
+        session.others_idle = lambda it, number: self.registry.another_idle(it, number) is not None
+        self.registry.add(session)
+        try:
+            yield session, welcomes
+        finally:
+            self.registry.discard(session)
+            await self._leave(session)
+
+    def _called(self, session: Session, partition: Partition, reply: Exchanged) -> None:
+        self._desk.see_to(partition, reply.duties)
+        if reply.more and (other := self.registry.another_idle(session, partition.number)):
+            other.wake(partition.number)
+
+    async def _leave(self, session: Session) -> None:
+        grace = None if session.said_goodbye else self.config.timing.grace // _MS
+        for partition in self.store.partitions:
+            try:
+                self._desk.see_to(partition, await partition.leave(session.id, grace_ms=grace))
+            except StoreError as error:
+                _log.warning("leave.failed session=%s reason=%s", session.id.session, error)
+
+    async def _renew(self) -> None:
+        timing = self.config.timing
+        while True:
+            await asyncio.sleep(timing.renewal / timedelta(seconds=1))
+            sessions = self.registry.sessions
+            if not sessions:
+                continue
+            for partition in self.store.partitions:
+                try:
+                    unknown = set(await partition.renew(names(sessions), lease_ms=timing.lease // _MS))
+                except StoreError as error:
+                    _log.warning("renew.failed partition=%d reason=%s", partition.number, error)
+                    continue
+                for session in sessions:
+                    if session.id.session in unknown:
+                        session.lose()
+
+    async def _listen(self) -> None:
+        """Take signals in; after each new subscription look at everything again."""
+        while True:
+            try:
+                async with self.store.signals() as signals:
+                    self.waits.recheck()
+                    async for number, text in signals:
+                        self._signal(number, text)
+            except (StoreError, OSError) as error:
+                _log.warning("signals.lost reason=%s", error)
+            await asyncio.sleep(self.config.timing.sweep / timedelta(seconds=1))
+
+    def _signal(self, number: int, text: str) -> None:
+        match text.split(" "):
+            case ["wake", namespace, queue, count]:
+                self.registry.wake(number, Wake(namespace, queue, int(count)))
+            case ["end", canvas_id, index]:
+                self.waits.announce(NodeRef(CanvasId(canvas_id), int(index)))
+            case _:
+                _log.warning("signal.unknown partition=%d", number)
+
+    async def _recheck(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.timing.sweep / timedelta(seconds=1))
+            self.waits.recheck_some()

@@ -1,0 +1,27 @@
+"""What a call to the store leaves to see to: wake sessions, tell waiters, go on with the work list."""
+
+from __future__ import annotations
+
+from gesso_server.dispatch.registry import Registry
+from gesso_server.dispatch.sweeper import Sweepers
+from gesso_server.dispatch.waits import Waits
+from gesso_server.ids import NodeRef
+from gesso_server.store.partition import Duties, Partition
+
+
+class DutyDesk:
+    """Passes duties on, whoever called."""
+
+    def __init__(self, registry: Registry, waits: Waits, sweepers: Sweepers) -> None:
+        self._registry = registry
+        self._waits = waits
+        self._sweepers = sweepers
+
+    def see_to(self, partition: Partition, duties: Duties) -> None:
+        """See to what a call on `partition` left."""
+        for wake in duties.wakes:
+            self._registry.wake(partition.number, wake)
+        for canvas_id, index in duties.ends:
+            self._waits.announce(NodeRef(canvas_id, index))
+        if duties.work:
+            self._sweepers.hurry(partition.number)

@@ -1,0 +1,241 @@
+"""One worker's stream: what came in, what it may be given, and the calls that settle both.
+
+Frames gather while a call is in flight; the next call takes everything that has come. A partition is hungry when it
+may have work for the session: at first, after a lease that was filled, and when a wake-up names it. A wake-up during a
+call makes the partition hungry again, so none is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gesso_server.ids import CanvasId, partition_of
+from gesso_server.store.errors import StoreError
+from gesso_server.store.partition import (
+    CanvasContext,
+    Exchanged,
+    Frame,
+    Grant,
+    Partition,
+    Reported,
+    SessionId,
+    TokenRef,
+)
+
+_log = logging.getLogger(__name__)
+
+_RETRY_FIRST_S = 0.05
+_RETRY_MOST_S = 2.0
+
+
+@dataclass(slots=True)
+class Incoming:
+    """What one frame of a worker says."""
+
+    number: int
+    credits: int
+    started: list[TokenRef] = field(default_factory=list)
+    returned: list[TokenRef] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """What the next frame to a worker says."""
+
+    acknowledged: int = 0
+    grants: list[Grant] = field(default_factory=list)
+    contexts: dict[str, CanvasContext] = field(default_factory=dict)
+    refusals: list[tuple[TokenRef, str]] = field(default_factory=list)
+    """Tokens that were not applied, with their letter: D, S or U."""
+    draining: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.acknowledged or self.grants or self.refusals or self.draining)
+
+
+class SessionLostError(Exception):
+    """The store does not know the session, or knows a newer connection of it: the stream is to end."""
+
+
+class Session:
+    """One connection of a worker's session."""
+
+    def __init__(
+        self,
+        session_id: SessionId,
+        namespace: str,
+        queues: tuple[str, ...],
+        partitions: list[Partition],
+        called: Callable[[Session, Partition, Exchanged], None],
+    ) -> None:
+        """Take over a connection that has said hello.
+
+        Args:
+            session_id: Who it is.
+            namespace: Whose tasks it takes.
+            queues: The queues that it takes tasks from.
+            partitions: All partitions of the store.
+            called: Told of the answer to each call, before the session acts on it.
+        """
+        self.id = session_id
+        self.namespace = namespace
+        self.queues = queues
+        self.credits = 0
+        self.others_idle: Callable[[Session, int], bool] = lambda _session, _partition: False
+        self._partitions = partitions
+        self._called = called
+        self._hungry = {partition.number for partition in partitions}
+        self._turn = 0
+        self._seqs = [0] * len(partitions)
+        self._inbox: list[Incoming] = []
+        self._event = asyncio.Event()
+        self._closed = False
+        self._draining = False
+        self._lost = False
+        self.said_goodbye = False
+        """Whether the worker has ended the session; what it still holds goes back at once."""
+
+    def idle_in(self, partition: int) -> bool:
+        """Whether it could take work of a partition that had none when it last asked."""
+        return self.credits > 0 and partition not in self._hungry and not self._closed
+
+    def wake(self, partition: int) -> None:
+        """Let it ask a partition for work."""
+        self._hungry.add(partition)
+        self._event.set()
+
+    def offer(self, incoming: Incoming) -> None:
+        """Take in a frame."""
+        self._inbox.append(incoming)
+        self._event.set()
+
+    def close(self) -> None:
+        """Let `exchange` end once it has settled what has come."""
+        self._closed = True
+        self._event.set()
+
+    def lose(self) -> None:
+        """Let `exchange` raise: the store does not know the session any more."""
+        self._lost = True
+        self._event.set()
+
+    def drain(self) -> None:
+        """Ask the worker to move to another coordinator; it gets nothing more here."""
+        self._draining = True
+        self._event.set()
+
+    async def exchange(self) -> Outgoing | None:
+        """Wait until there is something to tell the worker, and return it. None when the stream has ended.
+
+        Raises:
+            SessionLostError: If the stream is to end.
+        """
+        while True:
+            await self._event.wait()
+            self._event.clear()
+            if self._lost:
+                raise SessionLostError
+            out = Outgoing()
+            if self._draining:
+                out.draining, self._draining = True, False
+                self._hungry.clear()
+            await self._settle(out)
+            if out:
+                return out
+            if self._closed and not self._inbox:
+                return None
+
+    async def _settle(self, out: Outgoing) -> None:
+        """Take everything that has come, and call the partitions that it concerns."""
+        incoming, self._inbox = self._inbox, []
+        frames: dict[int, Frame] = {}
+        for frame in incoming:
+            self.credits += frame.credits
+            out.acknowledged = frame.number
+            out.refusals += _sort(frame, frames, len(self._partitions))
+        if not frames and self.credits > 0 and not self._closed:
+            frames = {number: Frame() for number in self._next_hungry()}
+        if len(frames) == 1:
+            ((number, only),) = frames.items()
+            await self._call(self._partitions[number], only, self.credits, out)
+        elif frames:
+            leased_from = min(frames, key=lambda number: (number not in self._hungry, number))
+            await asyncio.gather(
+                *(
+                    self._call(self._partitions[number], frame, self.credits if number == leased_from else 0, out)
+                    for number, frame in frames.items()
+                )
+            )
+        if self.credits > 0 and self._hungry and not self._closed:
+            self._event.set()
+
+    def _next_hungry(self) -> list[int]:
+        count = len(self._partitions)
+        for step in range(count):
+            number = (self._turn + step) % count
+            if number in self._hungry:
+                self._turn = number + 1
+                return [number]
+        return []
+
+    async def _call(self, partition: Partition, frame: Frame, want: int, out: Outgoing) -> None:
+        number = partition.number
+        if self._closed:
+            want = 0
+        if want > 0:
+            self._hungry.discard(number)
+        self._seqs[number] += 1
+        reply = await self._repeat(partition, frame, want)
+        if reply.status != "O":
+            raise SessionLostError
+        self.credits -= len(reply.grants)
+        if want > 0 and len(reply.grants) == want and reply.more:
+            self._hungry.add(number)
+        tokens = [*frame.started, *frame.returned, *(reported.token for reported in frame.reported)]
+        for token, answer in zip(tokens, reply.answers, strict=True):
+            if answer != "A":
+                out.refusals.append((token, answer))
+        out.grants += reply.grants
+        out.contexts |= reply.contexts
+        self._called(self, partition, reply)
+
+    async def _repeat(self, partition: Partition, frame: Frame, want: int) -> Exchanged:
+        """Call until the store answers; the number of the call makes repeating harmless."""
+        delay = _RETRY_FIRST_S
+        while True:
+            try:
+                return await partition.exchange(
+                    self.id, self._seqs[partition.number], frame, want=want,
+                    others_idle=self.others_idle(self, partition.number),
+                )  # fmt: skip
+            except StoreError as error:
+                _log.warning("exchange.delayed session=%s reason=%s", self.id.session, error)
+                if self._closed:
+                    raise SessionLostError from error
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
+            delay = min(2 * delay, _RETRY_MOST_S)
+
+
+def _sort(incoming: Incoming, frames: dict[int, Frame], partition_count: int) -> list[tuple[TokenRef, str]]:
+    """Sort what a frame says by partition; return what belongs to none."""
+    strays: list[tuple[TokenRef, str]] = []
+
+    def of(token: TokenRef) -> Frame:
+        number = partition_of(CanvasId(token.canvas_id))
+        if number >= partition_count:
+            strays.append((token, "U"))
+            return Frame()
+        return frames.setdefault(number, Frame())
+
+    for token in incoming.started:
+        of(token).started.append(token)
+    for token in incoming.returned:
+        of(token).returned.append(token)
+    for reported in incoming.reported:
+        of(reported.token).reported.append(reported)
+    return strays

@@ -1,0 +1,96 @@
+"""Accepting canvases: compile, stage what is large, submit."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+
+from gesso_server.config import ServerConfig
+from gesso_server.dispatch.duties import DutyDesk
+from gesso_server.ids import new_canvas_id, trace_id
+from gesso_server.plan import Element, JoinNode, Plan, compile_canvas
+from gesso_server.store.partition import Accepted, NewCanvas
+from gesso_server.store.records import edges_text, lane_texts, stored_nodes
+from gesso_server.store.store import Store
+
+_MS = timedelta(milliseconds=1)
+_NODES_PER_CALL = 500
+_LARGE = 2000
+"""Nodes from which a canvas is compiled alone, so that the memory of a few at once adds up to little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """What a client submits, checked and converted."""
+
+    namespace: str
+    element: Element
+    request_id: str
+    digest: str
+    """Of the request's bytes, hexadecimal."""
+    traceparent: str
+    tracestate: str
+    watch: bool
+    """Whether the end of the last node is to be announced to this coordinator."""
+
+
+class RequestIdReusedError(Exception):
+    """The request id was used with another content."""
+
+
+class Submissions:
+    """Accepts canvases."""
+
+    def __init__(self, store: Store, config: ServerConfig, desk: DutyDesk) -> None:
+        self._store = store
+        self._config = config
+        self._desk = desk
+        self._large = asyncio.Lock()
+
+    def compile(self, element: Element) -> Plan:
+        """Compile a canvas.
+
+        Raises:
+            CanvasTooLargeError: If it comes to too many nodes.
+        """
+        return compile_canvas(element, node_limit=self._config.limits.nodes)
+
+    async def submit(self, submission: Submission) -> Accepted:
+        """Accept a canvas. When this returns, the store has it.
+
+        Raises:
+            CanvasTooLargeError: If it comes to too many nodes.
+            RequestIdReusedError: If the request id was used with another content.
+            StoreError: If the store does not answer or is full; repeating with the same request id is safe.
+        """
+        plan = self.compile(submission.element)
+        if len(plan.nodes) < _LARGE:
+            return await self._keep(submission, plan)
+        async with self._large:
+            return await self._keep(submission, plan)
+
+    async def _keep(self, submission: Submission, plan: Plan) -> Accepted:
+        partition = self._store.partition_for(submission.namespace, submission.request_id)
+        timing = self._config.timing
+        canvas_id = new_canvas_id(partition.number)
+        last = plan.nodes[plan.last] if plan.last is not None else None
+        new = NewCanvas(
+            canvas_id=canvas_id, namespace=submission.namespace, request_id=submission.request_id,
+            digest=submission.digest, watch=submission.watch, node_count=len(plan.nodes), last=plan.last,
+            last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
+            trace_id=trace_id(submission.traceparent, canvas_id), tracestate=submission.tracestate, root=plan.root,
+            start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
+            request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan),
+        )  # fmt: skip
+        nodes = stored_nodes(plan)
+        part = list(islice(nodes, _NODES_PER_CALL))
+        while len(part) == _NODES_PER_CALL:
+            await partition.stage(canvas_id, part)
+            part = list(islice(nodes, _NODES_PER_CALL))
+        accepted = await partition.submit(new, part)
+        if accepted is None:
+            raise RequestIdReusedError
+        self._desk.see_to(partition, accepted.duties)
+        return accepted

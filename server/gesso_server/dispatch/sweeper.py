@@ -1,0 +1,75 @@
+"""Sweeps each partition each second, at the next due time, and when a call has left work in the list.
+
+Every coordinator sweeps every partition; a sweep is bounded, atomic and repeatable, so it does not matter who is first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TypeAlias
+
+from gesso_server.config import Timing
+from gesso_server.dispatch.registry import Registry
+from gesso_server.store.errors import StoreError
+from gesso_server.store.partition import Duties, Partition
+from gesso_server.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+SeeTo: TypeAlias = Callable[[Partition, Duties], None]
+"""What is done with the duties that a call on a partition left."""
+
+_SECOND = timedelta(seconds=1)
+
+
+class Sweepers:
+    """The sweepers of a coordinator, one for each partition."""
+
+    def __init__(self, store: Store, registry: Registry, timing: Timing) -> None:
+        self._store = store
+        self._registry = registry
+        self._timing = timing
+        self._hurry: dict[int, asyncio.Event] = {}
+        self.rounds = 0
+        """How often a sweep has been made, over all partitions."""
+
+    def hurry(self, partition: int) -> None:
+        """Let a partition be swept now."""
+        self._hurry.setdefault(partition, asyncio.Event()).set()
+
+    async def run(self, see_to: SeeTo) -> None:
+        """Sweep until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for partition in self._store.partitions:
+                group.create_task(self._run(partition, see_to))
+
+    async def _run(self, partition: Partition, see_to: SeeTo) -> None:
+        hurry = self._hurry.setdefault(partition.number, asyncio.Event())
+        while True:
+            hurry.clear()
+            wait = await self._sweep(partition, see_to)
+            try:
+                async with asyncio.timeout(wait):
+                    await hurry.wait()
+            except TimeoutError:
+                pass
+
+    async def _sweep(self, partition: Partition, see_to: SeeTo) -> float:
+        """Sweep once; return how many seconds to wait."""
+        most = self._timing.sweep / _SECOND
+        try:
+            swept = await partition.sweep(
+                staging_ms=self._timing.staging // timedelta(milliseconds=1),
+                idle_queues=self._registry.idle_queues(partition.number),
+            )
+        except StoreError as error:
+            _log.warning("sweep.failed partition=%d reason=%s", partition.number, error)
+            return most
+        self.rounds += 1
+        see_to(partition, swept.duties)
+        if swept.more or swept.duties.work:
+            return 0
+        return most if swept.next_due_ms is None else min(most, (swept.next_due_ms + 1) / 1000)

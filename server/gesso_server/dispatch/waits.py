@@ -1,0 +1,125 @@
+"""Who waits for the end of which node.
+
+A waiter registers before it reads, so no end is missed between the two. The store announces an end to each
+coordinator that watches the node; what an announcement might have been lost with (a broken subscription, a lost
+reply) makes every wait look again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+
+from gesso_server.ids import NodeRef
+from gesso_server.store.errors import StoreError
+from gesso_server.store.partition import Looked
+from gesso_server.store.records import State
+from gesso_server.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+_RECHECKS_PER_ROUND = 64
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One node, and those who wait for it."""
+
+    namespace: str
+    futures: set[asyncio.Future[Looked]] = field(default_factory=set)
+
+
+class Waits:
+    """The waits of one coordinator."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._watched: dict[NodeRef, _Watched] = {}
+        self._rounds: deque[NodeRef] = deque()
+        self._due: asyncio.Event = asyncio.Event()
+        self._ended: set[NodeRef] = set()
+
+    def expect(self, namespace: str, ref: NodeRef) -> asyncio.Future[Looked]:
+        """Return a future of a node's end that somebody else makes the store announce. Give it to `forget` in the end."""
+        future: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
+        watched = self._watched.get(ref)
+        if watched is None:
+            watched = self._watched[ref] = _Watched(namespace)
+            self._rounds.append(ref)
+        watched.futures.add(future)
+        return future
+
+    def forget(self, ref: NodeRef, future: asyncio.Future[Looked]) -> None:
+        """Stop waiting."""
+        watched = self._watched.get(ref)
+        if watched is not None:
+            watched.futures.discard(future)
+            if not watched.futures:
+                del self._watched[ref]
+        future.cancel()
+
+    async def wait(self, namespace: str, ref: NodeRef) -> Looked | None:
+        """Return a node once it is final. None when there is no such node.
+
+        Raises:
+            StoreError: If the store does not answer at first; later failures only delay the answer.
+        """
+        future = self.expect(namespace, ref)
+        try:
+            found = await self._watch(namespace, ref)
+            if found is None or State(found.record[0]).final:
+                return found
+            return await future
+        finally:
+            self.forget(ref, future)
+
+    def announce(self, ref: NodeRef) -> None:
+        """Take note that a node has ended."""
+        if ref in self._watched:
+            self._ended.add(ref)
+            self._due.set()
+
+    def recheck(self) -> None:
+        """Take note that announcements may have been lost."""
+        self._ended.update(self._watched)
+        if self._ended:
+            self._due.set()
+
+    def recheck_some(self) -> None:
+        """Look at the next few waits again, in turn."""
+        for _ in range(min(_RECHECKS_PER_ROUND, len(self._rounds))):
+            ref = self._rounds.popleft()
+            if ref in self._watched:
+                self._rounds.append(ref)
+                self._ended.add(ref)
+                self._due.set()
+
+    async def run(self) -> None:
+        """Read the nodes that have ended, and tell those who wait for them."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            ended, self._ended = self._ended, set()
+            for ref in ended:
+                if ref not in self._watched:
+                    continue
+                try:
+                    await self._tell(ref)
+                except StoreError as error:
+                    _log.warning("wait.delayed reason=%s", error)
+                    self._ended.add(ref)
+
+    async def _tell(self, ref: NodeRef) -> None:
+        found = await self._watch(self._watched[ref].namespace, ref)
+        watched = self._watched.get(ref)
+        if found is None or watched is None or not State(found.record[0]).final:
+            return
+        for future in watched.futures:
+            if not future.done():
+                future.set_result(found)
+
+    async def _watch(self, namespace: str, ref: NodeRef) -> Looked | None:
+        partition = self._store.partition_of(ref.canvas_id)
+        return None if partition is None else await partition.watch(namespace, ref.canvas_id, ref.index)

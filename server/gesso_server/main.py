@@ -1,0 +1,116 @@
+"""One coordinator as a process: its store, its loops, its server; until a signal ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso_server.config import ServerConfig
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.rpc.listener import check_address
+from gesso_server.rpc.server import Server
+from gesso_server.store.embedded import AppendFsync, EmbeddedSettings, EmbeddedStore, default_socket_root
+from gesso_server.store.requirements import StoreFacts, check_store
+from gesso_server.store.store import Store
+
+_log = logging.getLogger(__name__)
+
+_Durability = pb.SubmitCanvasResponse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A coordinator that serves."""
+
+    address: str
+    store: str
+    """The store's address."""
+    facts: StoreFacts
+    coordinator: Coordinator
+    server: Server
+    loops: asyncio.Task[None]
+    """Ends only by a fault."""
+
+
+@asynccontextmanager
+async def serving(config: ServerConfig) -> AsyncIterator[Started]:
+    """Serve for as long as the context lasts, and drain at its end.
+
+    Raises:
+        ListenRefusedError: If the address may not, or cannot, be listened on.
+        StoreRefused: If the store will not do.
+        StoreUnavailable: If the store does not answer.
+    """
+    check_address(config.address, insecure=config.insecure)
+    async with AsyncExitStack() as stack:
+        url = config.store
+        embedded: EmbeddedStore | None = None
+        if url is None:
+            fsync = AppendFsync.ALWAYS if config.fsync else AppendFsync.EVERYSEC
+            settings = EmbeddedSettings(
+                data_directory=config.data, socket_root=default_socket_root(os.environ), appendfsync=fsync
+            )
+            embedded = await EmbeddedStore.start(settings)
+            stack.push_async_callback(embedded.stop)
+            url = embedded.url
+        store = Store(url, secrets.token_hex(8))
+        stack.push_async_callback(store.close)
+        await store.ping()
+        facts = await check_store(store.redis, fsync_always=config.fsync)
+        await store.connect(config.partitions)
+        coordinator = Coordinator(store, config)
+        coordinator.durability = durability(facts)
+        server = Server(coordinator)
+        loops = asyncio.create_task(_loops(coordinator, embedded))
+        try:
+            address = await server.start()
+            yield Started(
+                address=address, store=url, facts=facts, coordinator=coordinator, server=server, loops=loops
+            )  # fmt: skip
+        finally:
+            await server.stop(config.timing.drain)
+            loops.cancel()
+            await asyncio.gather(loops, return_exceptions=True)
+
+
+async def _loops(coordinator: Coordinator, embedded: EmbeddedStore | None) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(coordinator.run())
+        if embedded is not None:
+            group.create_task(embedded.run())
+
+
+async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is told when everything is up. A second signal ends at once."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if stopping.is_set():
+            raise SystemExit(1)
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    async with serving(config) as started:
+        ready(started)
+        stop_wait = asyncio.create_task(stopping.wait())
+        await asyncio.wait([stop_wait, started.loops], return_when=asyncio.FIRST_COMPLETED)
+        if not stop_wait.done():
+            stop_wait.cancel()
+            await started.loops
+        _log.info("coordinator.draining")
+
+
+def durability(facts: StoreFacts) -> _Durability.Durability:
+    """Return how safe what such a store has acknowledged is."""
+    if not facts.appendonly:
+        return _Durability.DURABILITY_MEMORY
+    return _Durability.DURABILITY_FSYNC if facts.appendfsync == "always" else _Durability.DURABILITY_OS

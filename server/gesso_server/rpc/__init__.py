@@ -1,0 +1,1 @@
+"""gRPC handlers: check, convert, call one function, convert back."""

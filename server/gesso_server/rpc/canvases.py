@@ -1,0 +1,228 @@
+"""CoordinatorService, the calls that stand alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from hashlib import sha256
+
+import grpc
+
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import value_item_pb2, worker_service_pb2
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.submission import Submission
+from gesso_server.dispatch.values import Mark, NoValueError, Step
+from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id, parse_node_id
+from gesso_server.rpc.elements import Elements
+from gesso_server.rpc.listing import Nodes
+from gesso_server.rpc.nodes import NodeView, submitted, summary
+from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
+from gesso_server.rpc.service import Context
+from gesso_server.store.records import State, parse_join_body
+
+NAMESPACE = "default"
+"""The namespace of callers without credentials."""
+
+_REQUEST_ID_BYTES = 128
+_TRACESTATE_BYTES = 512
+_INLINE_BYTES = 256 << 10
+_INLINE_COUNT = 50_000
+_FRAME_BYTES = 1 << 20
+_PAGE_SIZE, _PAGE_LIMIT = 100, 1000
+
+
+class Canvases:
+    """Serves submissions, waits and reads, for whichever stream they come by."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        self._nodes = Nodes(coordinator, NAMESPACE)
+
+    async def submit_canvas(self, request: pb.SubmitCanvasRequest, _context: Context) -> pb.SubmitCanvasResponse:
+        """Serve CoordinatorService.SubmitCanvas."""
+        return await self.submit(request, watch=False)
+
+    async def submit(self, request: pb.SubmitCanvasRequest, *, watch: bool) -> pb.SubmitCanvasResponse:
+        """Accept a canvas; with `watch` the end of its last node is announced to this coordinator."""
+        submission = self._submission(request, watch=watch)
+        if request.validate_only:
+            plan = self._coordinator.submissions.compile(submission.element)
+            return pb.SubmitCanvasResponse(node_count=len(plan.nodes))
+        if self._coordinator.draining:
+            raise draining()
+        response = submitted(await self._coordinator.submissions.submit(submission))
+        response.durability = self._coordinator.durability
+        return response
+
+    def _submission(self, request: pb.SubmitCanvasRequest, *, watch: bool) -> Submission:
+        if len(request.request_id.encode()) > _REQUEST_ID_BYTES:
+            raise invalid("BAD_REQUEST_ID", f"a request id has at most {_REQUEST_ID_BYTES} bytes", "request_id")
+        if len(request.tracestate) > _TRACESTATE_BYTES:
+            raise invalid("OUT_OF_RANGE", f"a tracestate has at most {_TRACESTATE_BYTES} bytes", "tracestate")
+        if request.HasField("deadline"):
+            text = "deadlines of canvases are not served yet"
+            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "deadline")
+        try:
+            element = Elements(self._coordinator.config.limits).convert(request.canvas)
+        except Refusal as refusal:
+            raise refusal.within("canvas") from None
+        digest = sha256(request.canvas.SerializeToString(deterministic=True)).hexdigest() if request.request_id else "0"
+        return Submission(
+            namespace=NAMESPACE, element=element, request_id=request.request_id, digest=digest,
+            traceparent=request.traceparent, tracestate=request.tracestate, watch=watch,
+        )  # fmt: skip
+
+    async def get_canvas(self, request: pb.GetCanvasRequest, _context: Context) -> pb.GetCanvasResponse:
+        """Serve CoordinatorService.GetCanvas."""
+        canvas_id = _canvas_id(request.canvas_id, "canvas_id")
+        return pb.GetCanvasResponse(canvas=summary(canvas_id, await self._nodes.canvas(canvas_id)))
+
+    async def get_node(self, request: pb.GetNodeRequest, _context: Context) -> pb.GetNodeResponse:
+        """Serve CoordinatorService.GetNode."""
+        canvas, view = await self._nodes.one(_node_ref(request.node_id))
+        node = view.node(canvas)
+        parent = await self._nodes.parent(view)
+        if parent is not None:
+            node.parent.CopyFrom(parent.handle())
+        return pb.GetNodeResponse(node=node)
+
+    async def list_nodes(self, request: pb.ListNodesRequest, _context: Context) -> pb.ListNodesResponse:
+        """Serve CoordinatorService.ListNodes."""
+        size, offset = _page(request.page_size, request.page_token)
+        indexes: Sequence[int]
+        match request.WhichOneof("of"):
+            case "canvas_id":
+                ref = NodeRef(_canvas_id(request.canvas_id, "canvas_id"), 0)
+                indexes = range((await self._nodes.canvas(ref.canvas_id)).node_count)
+            case "members_of":
+                ref = _node_ref(request.members_of, "members_of")
+                indexes = list(self._nodes.members((await self._nodes.one(ref))[1]))
+            case "children_of":
+                ref = _node_ref(request.children_of, "children_of")
+                indexes = await self._nodes.children((await self._nodes.one(ref))[1])
+            case _:
+                raise invalid("BAD_ID", "say whose nodes to list", "canvas_id")
+        found = list(indexes[offset : offset + size])
+        canvas, views = await self._nodes.views(ref, found)
+        token = str(offset + size) if offset + size < len(indexes) else ""
+        return pb.ListNodesResponse(nodes=[view.node(canvas) for view in views], next_page_token=token)
+
+    async def wait_node(self, request: pb.WaitNodeRequest, context: Context) -> pb.WaitNodeResponse:
+        """Serve CoordinatorService.WaitNode."""
+        timeout = timeout_of(request)
+        remaining = context.time_remaining()
+        if remaining is not None:
+            # Answered a little before the caller's own deadline, so that the reason still reaches it.
+            timeout = min(remaining * 0.95, timeout if timeout is not None else remaining)
+        return await self.wait(request, timeout)
+
+    async def wait(self, request: pb.WaitNodeRequest, timeout: float | None) -> pb.WaitNodeResponse:  # noqa: ASYNC109
+        """Wait for a node's end, `timeout` seconds at the most."""
+        ref = _node_ref(request.node_id)
+        try:
+            async with asyncio.timeout(timeout):
+                looked = await self._coordinator.waits.wait(NAMESPACE, ref)
+        except TimeoutError:
+            text = "the node has not ended in time; the canvas goes on"
+            raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "WAIT_TIMEOUT", text) from None
+        if looked is None:
+            raise not_found("node")
+        return await self.ended(NodeView.of(ref, looked))
+
+    async def ended(self, view: NodeView) -> pb.WaitNodeResponse:
+        """Return how a node ended."""
+        response = pb.WaitNodeResponse(handle=view.handle(), state=view.state())
+        error = view.error()
+        if error is not None:
+            response.error.CopyFrom(error)
+        elif view.record.state is not State.SUCCEEDED:
+            response.custom_state = view.outcome.ignored.custom_state
+        elif view.record.join:
+            await self._join_value(view, response)
+        else:
+            response.value.CopyFrom(view.outcome.value)
+        return response
+
+    async def _join_value(self, view: NodeView, response: pb.WaitNodeResponse) -> None:
+        outcomes = await self._coordinator.values.small(
+            view.ref.canvas_id, parse_join_body(view.looked.body), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
+        )
+        if outcomes is None:
+            response.elsewhere.SetInParent()
+            return
+        response.values.SetInParent()
+        for outcome in outcomes:
+            response.values.values.add().CopyFrom(worker_service_pb2.Outcome.FromString(outcome).value)
+
+    async def read_value(
+        self, request: pb.ReadValueRequest, _context: Context
+    ) -> AsyncIterator[pb.ReadValueResponse]:
+        """Serve CoordinatorService.ReadValue."""
+        async for items in self.value(_node_ref(request.node_id)):
+            yield pb.ReadValueResponse(items=items)
+
+    async def value(self, ref: NodeRef) -> AsyncIterator[list[value_item_pb2.ValueItem]]:
+        """Walk through the value of a node, in parts of about 1 MiB."""
+        _, view = await self._nodes.one(ref)
+        if view.record.state is not State.SUCCEEDED:
+            raise NoValueError
+        if not view.record.join:
+            yield [_item(view.looked.outcome)]
+            return
+        items: list[value_item_pb2.ValueItem] = []
+        size = 0
+        async for step in self._coordinator.values.walk(ref.canvas_id, parse_join_body(view.looked.body)):
+            items.append(_item(step))
+            size += 8 + (len(step) if isinstance(step, bytes) else 0)
+            if size > _FRAME_BYTES:
+                yield items
+                items, size = [], 0
+        yield items
+
+
+def _item(step: Step) -> value_item_pb2.ValueItem:
+    match step:
+        case bytes():
+            return value_item_pb2.ValueItem(value=worker_service_pb2.Outcome.FromString(step).value)
+        case Mark.BEGIN:
+            return value_item_pb2.ValueItem(begin=value_item_pb2.ValueItem.ListBegin())
+        case Mark.END:
+            return value_item_pb2.ValueItem(end=value_item_pb2.ValueItem.ListEnd())
+
+
+def _canvas_id(text: str, field: str) -> CanvasId:
+    found = parse_canvas_id(text)
+    if found is None:
+        raise invalid("BAD_ID", "a canvas's id is 32 lower-case hexadecimal digits", field)
+    return found
+
+
+def _node_ref(text: str, field: str = "node_id") -> NodeRef:
+    found = parse_node_id(text)
+    if found is None:
+        raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", field)
+    return found
+
+
+def _page(size: int, token: str) -> tuple[int, int]:
+    if not 0 <= size <= _PAGE_LIMIT:
+        raise invalid("OUT_OF_RANGE", f"a page has 1 to {_PAGE_LIMIT} entries", "page_size")
+    if token and not (token.isascii() and token.isdigit() and len(token) < 10):  # noqa: PLR2004  below any overflow
+        raise invalid("BAD_PAGE_TOKEN", "the token was not made by this service", "page_token")
+    return size or _PAGE_SIZE, int(token or 0)
+
+
+def timeout_of(request: pb.WaitNodeRequest) -> float | None:
+    """Return how many seconds a wait may take, None for any.
+
+    Raises:
+        Refusal: If it is not a span of time.
+    """
+    if not request.HasField("timeout"):
+        return None
+    seconds = request.timeout.ToTimedelta() / timedelta(seconds=1)
+    if seconds < 0:
+        raise invalid("BAD_DURATION", "a timeout is not negative", "timeout")
+    return seconds

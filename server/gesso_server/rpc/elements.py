@@ -1,0 +1,244 @@
+"""Canvas messages to the compiler's tree, checked. The path of what is wrong is put together on the way out.
+
+Bounds are those of the contract's comments; `promises.md` has the answer to each.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+import grpc
+from google.protobuf import duration_pb2, timestamp_pb2
+
+from gesso.v1 import canvas_pb2, payload_pb2, signature_pb2, worker_service_pb2
+from gesso_server.config import Limits
+from gesso_server.plan import Call, Chain, Chord, Counts, Element, Group, Lane, Policy
+from gesso_server.rpc.refusal import Refusal, invalid
+
+DEFAULT_QUEUE = "default"
+DEFAULT_PRIORITY = 4
+_HIGHEST_PRIORITY = 9
+_TASK_NAME_BYTES = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_QUEUE = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_ENCODING = re.compile(r"[a-z0-9+._-]{0,64}", re.ASCII)
+_LONGEST = timedelta(days=3653)
+_MOST_RETRIES = 10_000
+_STAMP_KEYS, _STAMP_KEY_BYTES, _STAMP_VALUE_BYTES, _STAMP_VALUES = 32, 64, 256, 64
+_RESERVED_STAMP = "gesso."
+_HEADERS, _HEADER_BYTES = 32, 8192
+_NANOS = 1_000_000_000
+_UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
+
+Stamps = Mapping[str, signature_pb2.Stamp]
+
+
+class Elements:
+    """Converts one canvas."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._lanes: dict[tuple[str, str, int, bool], Lane] = {}
+
+    def convert(self, canvas: canvas_pb2.Canvas) -> Element:
+        """Convert a whole canvas.
+
+        Raises:
+            Refusal: If something in it is wrong; `path` says where, from the canvas inwards.
+        """
+        return self._element(canvas, {}, 1)
+
+    def _element(self, canvas: canvas_pb2.Canvas, inherited: Stamps, depth: int) -> Element:
+        if depth > self._limits.depth:
+            limit = self._limits.depth
+            raise invalid("DEPTH_LIMIT", f"the canvas is nested more than {limit} deep", limit=str(limit))
+        kind = canvas.WhichOneof("kind")
+        if kind != "signature" or canvas.steps or canvas.members or canvas.header or canvas.HasField("body"):
+            _check_parts(canvas, kind)
+        stamps = _stamps(canvas.stamps, inherited) if canvas.stamps else inherited
+        if canvas.error_links:
+            text = "error links are not served yet"
+            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", text, "error_links")
+        links = self._elements(canvas.links, "links", stamps, depth) if canvas.links else ()
+        match kind:
+            case "signature":
+                return self._call(canvas.signature, stamps, links)
+            case "chain":
+                return Chain(self._elements(canvas.steps, "steps", stamps, depth), links)
+            case "group":
+                members = self._elements(canvas.members, "members", stamps, depth)
+                return Group(members, _policy(canvas.group), canvas.group.keep, links)
+            case "chord":
+                return self._chord(canvas, stamps, links, depth)
+            case "map" | "starmap" | "chunks":
+                raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{kind} is not served yet", kind)
+            case None if depth == 1:
+                raise invalid("CANVAS_REQUIRED", "the request has no canvas")
+            case _:
+                raise invalid("UNKNOWN_NODE_KIND", "an element of an unknown kind, or of none")
+
+    def _elements(
+        self, canvases: Iterable[canvas_pb2.Canvas], field: str, stamps: Stamps, depth: int
+    ) -> tuple[Element, ...]:
+        found: list[Element] = []
+        try:
+            for canvas in canvases:
+                found.append(self._element(canvas, stamps, depth + 1))  # noqa: PERF401  its length is the index
+        except Refusal as refusal:
+            raise refusal.within(f"{field}[{len(found)}]") from None
+        return tuple(found)
+
+    def _chord(self, canvas: canvas_pb2.Canvas, stamps: Stamps, links: tuple[Element, ...], depth: int) -> Chord:
+        header = self._elements(canvas.header, "header", stamps, depth)
+        if not canvas.HasField("body"):
+            raise invalid("BODY_REQUIRED", "the chord has no body", "body")
+        try:
+            body = self._element(canvas.body, stamps, depth + 1)
+        except Refusal as refusal:
+            raise refusal.within("body") from None
+        return Chord(header, body, _policy(canvas.chord), links)
+
+    def _call(self, signature: signature_pb2.Signature, stamps: Stamps, links: tuple[Element, ...]) -> Call:
+        try:
+            options = signature.options if signature.HasField("options") else None
+            timing = _timing(options) if options is not None else ""
+            lane = self._lane(signature.task, options, timed=bool(timing))
+            self._check_payload(signature.args, "args")
+            self._check_payload(signature.kwargs, "kwargs")
+            if options is not None:
+                _check_options(options)
+        except Refusal as refusal:
+            raise refusal.within("signature") from None
+        assignment = worker_service_pb2.Assignment(signature=signature)
+        for key, stamp in stamps.items():
+            assignment.stamps[key].CopyFrom(stamp)
+        return Call(lane, assignment.SerializeToString(), signature.immutable, timing, links)
+
+    def _lane(self, task: str, options: signature_pb2.SignatureOptions | None, *, timed: bool) -> Lane:
+        queue = options.queue if options is not None and options.queue else DEFAULT_QUEUE
+        priority = options.priority if options is not None and options.HasField("priority") else DEFAULT_PRIORITY
+        key = (task, queue, priority, timed)
+        lane = self._lanes.get(key)
+        if lane is None:
+            if not task or len(task.encode()) > _TASK_NAME_BYTES or _CONTROL.search(task):
+                text = f"a task's name has 1 to {_TASK_NAME_BYTES} bytes and no control characters"
+                raise invalid("BAD_TASK_NAME", text, "task")
+            if not _QUEUE.fullmatch(queue):
+                text = "a queue's name has 1 to 128 letters, digits, dots, colons, hyphens or underscores"
+                raise invalid("BAD_QUEUE_NAME", text, "options.queue")
+            if not 0 <= priority <= _HIGHEST_PRIORITY:
+                raise invalid("OUT_OF_RANGE", f"a priority lies between 0 and {_HIGHEST_PRIORITY}", "options.priority")
+            lane = self._lanes[key] = Lane(queue, priority, task, timed)
+        return lane
+
+    def _check_payload(self, payload: payload_pb2.Payload, field: str) -> None:
+        limit = self._limits.payload_bytes
+        if len(payload.data) > limit:
+            text = f"the payload has {len(payload.data)} bytes, more than {limit}"
+            raise invalid("PAYLOAD_TOO_LARGE", text, field, limit=str(limit))
+        if payload.encoding and not _ENCODING.fullmatch(payload.encoding):
+            text = "an encoding's name has at most 64 of a-z, 0-9, plus, dot, underscore and hyphen"
+            raise invalid("OUT_OF_RANGE", text, f"{field}.encoding")
+
+
+def _check_parts(canvas: canvas_pb2.Canvas, kind: str | None) -> None:
+    allowed = {"chain": ("steps",), "group": ("members",), "chord": ("header", "body")}.get(kind or "", ())
+    for field in ("steps", "members", "header"):
+        if field not in allowed and getattr(canvas, field):
+            raise invalid("CONFLICTING_FIELDS", f"{field} belong to another kind of element", field)
+    if "body" not in allowed and canvas.HasField("body"):
+        raise invalid("CONFLICTING_FIELDS", "a body belongs to a chord", "body")
+
+
+def _policy(element: canvas_pb2.Group | canvas_pb2.Chord) -> Policy:
+    if element.max_in_flight:
+        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "max_in_flight is not served yet", "max_in_flight")
+    if not element.HasField("policy"):
+        return Policy()
+    policy = element.policy
+    if policy.HasField("deadline") or policy.cancel_rest:
+        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "deadlines and cancel_rest are not served yet", "policy")
+    match policy.WhichOneof("needs"):
+        case "all" | None:
+            return Policy()
+        case _:
+            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "join policies are not served yet", "policy")
+
+
+def _timing(options: signature_pb2.SignatureOptions) -> str:
+    for one, other in (("countdown", "eta"), ("expires_in", "expire_time")):
+        if options.HasField(one) and options.HasField(other):
+            raise invalid("CONFLICTING_FIELDS", f"{one} and {other} exclude each other", f"options.{one}")
+    parts = []
+    if options.HasField("countdown") and (delay := _milliseconds(options.countdown, "options.countdown")):
+        parts.append(f"d{delay}")
+    if options.HasField("eta"):
+        parts.append(f"a{_instant_ms(options.eta, 'options.eta')}")
+    if options.HasField("expires_in"):
+        parts.append(f"x{_milliseconds(options.expires_in, 'options.expires_in')}")
+    if options.HasField("expire_time"):
+        parts.append(f"z{_instant_ms(options.expire_time, 'options.expire_time')}")
+    return "".join(parts)
+
+
+def _milliseconds(duration: duration_pb2.Duration, path: str) -> int:
+    seconds = duration.seconds + duration.nanos / _NANOS
+    if abs(duration.nanos) >= _NANOS or not 0 <= seconds <= _LONGEST.total_seconds():
+        raise invalid("BAD_DURATION", "a span of time is not negative and at most 10 years", path)
+    return math.ceil(seconds * 1000)
+
+
+def _instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
+    if not 0 <= instant.nanos < _NANOS or not -62135596800 <= instant.seconds <= 253402300799:  # noqa: PLR2004  proto's own
+        raise invalid("BAD_DURATION", "not an instant between the years 1 and 9999", path)
+    return max(0, instant.seconds * 1000 + instant.nanos // 1_000_000)
+
+
+def _check_options(options: signature_pb2.SignatureOptions) -> None:
+    for field in ("task_id", "concurrency_key"):
+        if getattr(options, field):
+            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
+    for field in ("soft_time_limit", "time_limit"):
+        if options.HasField(field):
+            _milliseconds(getattr(options, field), f"options.{field}")
+            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
+    if options.at_most_once:
+        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "at_most_once is not served yet", "options.at_most_once")
+    if options.HasField("retry"):
+        _check_retry(options.retry)
+    if options.headers:
+        size = sum(len(key) + len(value) for key, value in options.headers.items())
+        if len(options.headers) > _HEADERS or size > _HEADER_BYTES:
+            raise invalid("OUT_OF_RANGE", f"at most {_HEADERS} headers of {_HEADER_BYTES} bytes together", "options.headers")
+
+
+def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
+    path = "options.retry"
+    if retry.HasField("max_retry_count") and not 0 <= retry.max_retry_count <= _MOST_RETRIES:
+        raise invalid("OUT_OF_RANGE", f"from 0 to {_MOST_RETRIES} retries", f"{path}.max_retry_count")
+    for field in ("initial_delay", "max_delay"):
+        if retry.HasField(field):
+            _milliseconds(getattr(retry, field), f"{path}.{field}")
+    if retry.HasField("factor") and not (math.isfinite(retry.factor) and retry.factor >= 1):
+        raise invalid("OUT_OF_RANGE", "a factor is at least 1", f"{path}.factor")
+    if retry.HasField("jitter") and not 0 <= retry.jitter <= 1:
+        raise invalid("OUT_OF_RANGE", "a jitter lies between 0 and 1", f"{path}.jitter")
+
+
+def _stamps(own: Stamps, inherited: Stamps) -> Stamps:
+    for key, stamp in own.items():
+        path = f"stamps[{key[:_STAMP_KEY_BYTES]!r}]"
+        if not key or len(key.encode()) > _STAMP_KEY_BYTES or key.startswith(_RESERVED_STAMP):
+            text = f"a stamp's key has 1 to {_STAMP_KEY_BYTES} bytes and does not begin with {_RESERVED_STAMP}"
+            raise invalid("BAD_STAMP", text, path)
+        if not 1 <= len(stamp.values) <= _STAMP_VALUES:
+            raise invalid("BAD_STAMP", f"a stamp has 1 to {_STAMP_VALUES} values", path)
+        if any(len(value.encode()) > _STAMP_VALUE_BYTES for value in stamp.values):
+            raise invalid("BAD_STAMP", f"a stamp's value has at most {_STAMP_VALUE_BYTES} bytes", path)
+    merged = {**inherited, **own}
+    if len(merged) > _STAMP_KEYS:
+        raise invalid("BAD_STAMP", f"an element has at most {_STAMP_KEYS} stamps", "stamps")
+    return merged

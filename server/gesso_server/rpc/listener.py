@@ -1,0 +1,41 @@
+"""Where a coordinator listens.
+
+Off loopback without TLS and credentials it refuses to, unless it was told to in so many words: whoever reaches the port
+can run any registered task.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+
+class ListenRefusedError(Exception):
+    """The address is not listened on. The text is a sentence for a person."""
+
+
+def check_address(address: str, *, insecure: bool) -> None:
+    """Return if `address` may be listened on.
+
+    Raises:
+        ListenRefusedError: If it is not `HOST:PORT`, or not loopback and `insecure` is not set.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
+        message = f"An address is HOST:PORT, such as localhost:7365, not {address!r}."
+        raise ListenRefusedError(message)
+    if not insecure and not _is_loopback(host.strip("[]")):
+        message = (
+            f"{address} can be reached from other machines, and whoever reaches it can run any task. "
+            "Listen on localhost, or say --insecure if something in front of it (a mesh, a firewall) keeps others out; "
+            "TLS and credentials are not there yet."
+        )
+        raise ListenRefusedError(message)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

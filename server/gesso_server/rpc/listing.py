@@ -1,0 +1,101 @@
+"""Lists of nodes, in pages: a join's members, a node's children, all nodes of a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain, islice
+
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.ids import CanvasId, NodeRef
+from gesso_server.plan import Open, Run, Start
+from gesso_server.rpc.nodes import NodeView
+from gesso_server.rpc.refusal import not_found
+from gesso_server.store.partition import LookedCanvas
+from gesso_server.store.records import parse_edges, parse_join_body
+
+_MOST_CHILDREN = 10_000
+
+
+class Nodes:
+    """Reads nodes for one namespace."""
+
+    def __init__(self, coordinator: Coordinator, namespace: str) -> None:
+        self._coordinator = coordinator
+        self._namespace = namespace
+
+    async def canvas(self, canvas_id: CanvasId) -> LookedCanvas:
+        """Return a canvas.
+
+        Raises:
+            Refusal: If there is no such canvas.
+        """
+        partition = self._coordinator.store.partition_of(canvas_id)
+        found = await partition.look(self._namespace, canvas_id) if partition else None
+        if found is None:
+            raise not_found("canvas")
+        return found[0]
+
+    async def views(self, ref: NodeRef, indexes: Iterable[int]) -> tuple[LookedCanvas, list[NodeView]]:
+        """Return a canvas and some of its nodes, leaving out those that do not exist.
+
+        Raises:
+            Refusal: If there is no such canvas.
+        """
+        wanted = list(indexes)
+        partition = self._coordinator.store.partition_of(ref.canvas_id)
+        found = await partition.look(self._namespace, ref.canvas_id, wanted) if partition else None
+        if found is None:
+            raise not_found("node")
+        canvas, looked = found
+        pairs = zip(wanted, looked, strict=True)
+        return canvas, [NodeView.of(NodeRef(ref.canvas_id, index), node) for index, node in pairs if node]
+
+    async def one(self, ref: NodeRef) -> tuple[LookedCanvas, NodeView]:
+        """Return one node.
+
+        Raises:
+            Refusal: If there is no such node.
+        """
+        canvas, views = await self.views(ref, [ref.index])
+        if not views:
+            raise not_found("node")
+        return canvas, views[0]
+
+    async def parent(self, view: NodeView) -> NodeView | None:
+        """Return the step before a node; members have none."""
+        if view.record.source is None or view.group is not None:
+            return None
+        return (await self.one(NodeRef(view.ref.canvas_id, view.record.source)))[1]
+
+    def members(self, view: NodeView) -> Iterable[int]:
+        """Return the indexes of a join's members in order; nothing for a task."""
+        if not view.record.join:
+            return ()
+        return chain.from_iterable(run.indexes for run in parse_join_body(view.looked.body).inputs)
+
+    async def children(self, view: NodeView) -> list[int]:
+        """Return what a node sets free: links first, then the step behind it; of a group, the group alone."""
+        if view.record.join:
+            return list(islice(self.members(view), _MOST_CHILDREN))
+        found: list[int] = []
+        beyond = -1
+        for run, joins in sorted(_freed(view)):
+            for index in islice(run.indexes, _MOST_CHILDREN):
+                if index <= beyond:
+                    continue
+                found.append(index)
+                if joins:
+                    join = (await self.one(NodeRef(view.ref.canvas_id, index)))[1]
+                    beyond = max([index, *(inner.indexes[-1] for inner in parse_join_body(join.looked.body).inputs)])
+        return found
+
+
+def _freed(view: NodeView) -> Iterable[tuple[Run, bool]]:
+    for edge in parse_edges(view.record.edges):
+        match edge:
+            case Open(run, False):
+                yield run, True
+            case Start(run, _, False):
+                yield run, False
+            case _:
+                pass

@@ -1,0 +1,173 @@
+"""Nodes as the store keeps them to nodes as clients see them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gesso.v1 import canvas_summary_pb2, coordinator_service_pb2, node_pb2, task_error_pb2, worker_service_pb2
+from gesso_server.ids import CanvasId, NodeRef, span_id
+from gesso_server.store.partition import Accepted, Looked, LookedCanvas
+from gesso_server.store.records import Record, State, parse_join_body, parse_record, parse_task_body
+
+_STATES = {
+    State.WAITING: node_pb2.Node.STATE_WAITING,
+    State.DELAYED: node_pb2.Node.STATE_DELAYED,
+    State.GRANTED: node_pb2.Node.STATE_GRANTED,
+    State.RUNNING: node_pb2.Node.STATE_RUNNING,
+    State.RETRY_WAIT: node_pb2.Node.STATE_RETRY_WAIT,
+    State.CANCELLING: node_pb2.Node.STATE_CANCELLING,
+    State.REPLACED: node_pb2.Node.STATE_REPLACED,
+    State.OPEN: node_pb2.Node.STATE_OPEN,
+    State.SUCCEEDED: node_pb2.Node.STATE_SUCCEEDED,
+    State.FAILED: node_pb2.Node.STATE_FAILED,
+    State.FAILED_UPSTREAM: node_pb2.Node.STATE_FAILED,
+    State.DEAD: node_pb2.Node.STATE_DEAD,
+    State.REVOKED: node_pb2.Node.STATE_CANCELLED,
+    State.EXPIRED: node_pb2.Node.STATE_EXPIRED,
+    State.CANCELLED: node_pb2.Node.STATE_CANCELLED,
+    State.IGNORED: node_pb2.Node.STATE_IGNORED,
+    State.DROPPED: node_pb2.Node.STATE_DROPPED,
+}
+
+# What the coordinator says of a failure that no worker reported.
+_OWN_ERRORS = {
+    State.DEAD: ("gesso.WorkerLost", "the task was given up: its workers died, or it was delivered too often"),
+    State.REVOKED: ("gesso.TaskRevokedError", "revoked"),
+    State.EXPIRED: ("gesso.TaskRevokedError", "expired"),
+    State.CANCELLED: ("gesso.TaskRevokedError", "cancelled"),
+    State.FAILED: ("gesso.ChordError", "the join could not get what it needs"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NodeView:
+    """One node, read."""
+
+    ref: NodeRef
+    looked: Looked
+    record: Record
+
+    @classmethod
+    def of(cls, ref: NodeRef, looked: Looked) -> NodeView:
+        """Read a node."""
+        return cls(ref, looked, parse_record(looked.record))
+
+    @property
+    def outcome(self) -> worker_service_pb2.Outcome:
+        """What the attempt that ended it reported; empty when none did."""
+        return worker_service_pb2.Outcome.FromString(self.looked.outcome)
+
+    @property
+    def group(self) -> int | None:
+        """The join that it begins a member of."""
+        body = self.looked.body
+        return parse_join_body(body).group if self.record.join else parse_task_body(body)[0]
+
+    def handle(self) -> node_pb2.Handle:
+        """Return what a client asks about it with."""
+        join = self.record.join
+        return node_pb2.Handle(
+            node_id=self.ref.node_id,
+            kind=node_pb2.Node.KIND_JOIN if join else node_pb2.Node.KIND_TASK,
+            member_count=self.record.total,
+        )
+
+    def error(self) -> task_error_pb2.TaskError | None:
+        """Return the error that it ended with, None if it ended well, was ignored, or has not ended."""
+        record = self.record
+        if not record.state.final or record.state in {State.SUCCEEDED, State.IGNORED, State.DROPPED}:
+            return None
+        if record.cause is None or not self.looked.cause_record:
+            return _own_error(record.state, self.looked.outcome, self.ref)
+        origin = NodeRef(self.ref.canvas_id, record.cause)
+        error = _own_error(State(self.looked.cause_record[0]), self.looked.cause_outcome, origin)
+        if not record.behind_join:
+            return error
+        name = error.type.rpartition(".")[2]
+        text = f"Dependency {origin.node_id} raised {name}({error.message!r})"
+        return task_error_pb2.TaskError(type="gesso.ChordError", message=text, cause=error, node_id=origin.node_id)
+
+    def state(self) -> node_pb2.Node.State:
+        """Return the state that clients see."""
+        return _STATES[self.record.state]
+
+    def node(self, canvas: LookedCanvas) -> node_pb2.Node:
+        """Return all that clients may see, but its parent."""
+        record = self.record
+        node = node_pb2.Node(
+            handle=self.handle(),
+            state=self.state(),
+            error=self.error(),
+            trace_id=canvas.trace_id,
+            span_id=span_id(*self.ref),
+            delivery_count=record.deliveries,
+            crash_count=record.crashes,
+            failure_count=record.failures,
+            succeeded_count=record.succeeded,
+            ended_count=record.ended,
+        )
+        node.create_time.FromMilliseconds(canvas.created_ms)
+        if record.finish_ms is not None:
+            node.finish_time.FromMilliseconds(canvas.created_ms + record.finish_ms)
+        if record.start_ms is not None:
+            node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
+        if not record.join:
+            _, node.queue, _, node.task = self.looked.lane.split("|", 3)
+            assignment = worker_service_pb2.Assignment.FromString(parse_task_body(self.looked.body)[1])
+            for key, stamp in assignment.stamps.items():
+                node.stamps[key].CopyFrom(stamp)
+        if self.looked.outcome:
+            outcome = self.outcome
+            if outcome.HasField("run_duration"):
+                node.run_duration.CopyFrom(outcome.run_duration)
+            node.worker = outcome.worker
+            node.custom_state = outcome.ignored.custom_state
+        return node
+
+
+def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:
+    error = worker_service_pb2.Outcome.FromString(outcome).error if state is State.FAILED and outcome else None
+    if error is None:
+        name, text = _OWN_ERRORS.get(state, _OWN_ERRORS[State.FAILED])
+        error = task_error_pb2.TaskError(type=name, message=text)
+    error.node_id = ref.node_id
+    return error
+
+
+def submitted(accepted: Accepted) -> coordinator_service_pb2.SubmitCanvasResponse:
+    """Return the answer to a submission."""
+    response = coordinator_service_pb2.SubmitCanvasResponse(
+        canvas_id=accepted.canvas_id,
+        node_count=accepted.node_count,
+        deduplicated=accepted.known,
+        trace_id=accepted.trace_id,
+        durability=coordinator_service_pb2.SubmitCanvasResponse.DURABILITY_UNSPECIFIED,
+    )
+    if accepted.last is not None:
+        response.last.node_id = NodeRef(accepted.canvas_id, accepted.last).node_id
+        response.last.kind = node_pb2.Node.KIND_JOIN if accepted.last_is_join else node_pb2.Node.KIND_TASK
+        response.last.member_count = accepted.member_count
+    return response
+
+
+def summary(canvas_id: CanvasId, canvas: LookedCanvas) -> canvas_summary_pb2.CanvasSummary:
+    """Return how a canvas stands."""
+    kinds = canvas_summary_pb2.CanvasSummary
+    states = {"E": kinds.STATE_EXPANDING, "A": kinds.STATE_ACTIVE, "S": kinds.STATE_SUCCEEDED,
+              "F": kinds.STATE_FAILED, "C": kinds.STATE_CANCELLED}  # fmt: skip
+    found = kinds(
+        canvas_id=canvas_id,
+        state=states[canvas.state],
+        trace_id=canvas.trace_id,
+        node_count=canvas.node_count,
+        ended_count=canvas.node_count - canvas.left,
+    )
+    if canvas.last is not None:
+        found.last.node_id = NodeRef(canvas_id, canvas.last).node_id
+        found.last.kind = node_pb2.Node.KIND_JOIN if canvas.last_is_join else node_pb2.Node.KIND_TASK
+        found.last.member_count = canvas.member_count
+    found.create_time.FromMilliseconds(canvas.created_ms)
+    if canvas.finished_ms is not None:
+        found.finish_time.FromMilliseconds(canvas.finished_ms)
+        found.expire_time.FromMilliseconds(canvas.finished_ms + canvas.result_ttl_ms)
+    return found

@@ -1,0 +1,132 @@
+"""Errors that a client may see, and the one table from the domain's errors to them.
+
+Every answer has a canonical code, a sentence, and `google.rpc` details: `ErrorInfo` with a reason that clients match
+on, `BadRequest` with field paths, `RetryInfo` where repeating helps. What is not in the table is a fault of our own:
+`INTERNAL` with an id to look for in the log, and nothing else.
+
+Source: `promises.md`, "Bad input: expected answers"; AIP-193.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from gesso.v1 import coordinator_service_pb2, error_reason_pb2
+from gesso_server.dispatch.submission import RequestIdReusedError
+from gesso_server.dispatch.values import NoValueError
+from gesso_server.plan import CanvasTooLargeError
+from gesso_server.store.errors import StoreError, StoreFull
+
+_log = logging.getLogger(__name__)
+
+DOMAIN = "gesso"
+_TEXT_BYTES = 1024
+_SOON = timedelta(milliseconds=200)
+_LATER = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
+    """A call that is not served, as its caller sees it."""
+
+    code: grpc.StatusCode
+    reason: str
+    """A name of `ErrorReason` without its prefix."""
+    message: str
+    path: str = ""
+    """The field that is wrong; empty for none."""
+    metadata: tuple[tuple[str, str], ...] = ()
+    retry_delay: timedelta | None = None
+
+    def within(self, prefix: str) -> Refusal:
+        """Return it with its path continued outwards."""
+        return replace(self, path=f"{prefix}.{self.path}" if self.path else prefix)
+
+    def status(self) -> grpc.Status:
+        """Return it as gRPC's rich status."""
+        info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
+        details = [info]
+        if self.path:
+            violation = error_details_pb2.BadRequest.FieldViolation(field=self.path, description=self.message)
+            details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+        if self.retry_delay is not None:
+            delay = duration_pb2.Duration()
+            delay.FromTimedelta(self.retry_delay)
+            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        status = status_pb2.Status(code=self.code.value[0], message=self.text)
+        for detail in details:
+            packed = any_pb2.Any()
+            packed.Pack(detail)
+            status.details.append(packed)
+        return rpc_status.to_status(status)
+
+    def call_error(self) -> coordinator_service_pb2.CallError:
+        """Return it as the error of one call in a conversation."""
+        error = coordinator_service_pb2.CallError(
+            code=self.code.value[0],
+            reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{self.reason}"),
+            message=self.text,
+        )
+        if self.path:
+            error.violations.add(field=self.path, description=self.message)
+        if self.retry_delay is not None:
+            error.retry_delay.FromTimedelta(self.retry_delay)
+        return error
+
+    @property
+    def text(self) -> str:
+        """The sentence, with its path, at most 1 KiB."""
+        text = f"{self.path}: {self.message}" if self.path else self.message
+        return text.encode()[:_TEXT_BYTES].decode(errors="ignore")
+
+
+def invalid(reason: str, message: str, path: str = "", **metadata: str) -> Refusal:
+    """Return the refusal of an argument."""
+    return Refusal(grpc.StatusCode.INVALID_ARGUMENT, reason, message, path, tuple(metadata.items()))
+
+
+def not_found(kind: str) -> Refusal:
+    """Return the refusal of an id that is unknown, or of another namespace: the same for both."""
+    return Refusal(grpc.StatusCode.NOT_FOUND, f"{kind.upper()}_NOT_FOUND", f"there is no such {kind}")
+
+
+def draining() -> Refusal:
+    """Return the refusal of a coordinator that is stopping."""
+    text = "this coordinator is stopping; call another one"
+    return Refusal(grpc.StatusCode.UNAVAILABLE, "DRAINING", text, retry_delay=_SOON)
+
+
+def refused(error: Exception) -> Refusal:
+    """Return what a client may see of an error."""
+    match error:
+        case Refusal():
+            return error
+        case CanvasTooLargeError():
+            return invalid("NODE_LIMIT", str(error), "canvas", limit=str(error.limit))
+        case RequestIdReusedError():
+            text = "the request id was used with another content"
+            return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)
+        case NoValueError():
+            text = "the node has no value: it has not ended, or not well"
+            return Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NO_VALUE", text)
+        case StoreFull():
+            text = "the store is full; what runs goes on"
+            return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", text, retry_delay=_LATER)
+        case StoreError():
+            _log.warning("store.failed reason=%s", error)
+            text = "the store does not answer; repeating is safe"
+            return Refusal(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", text, retry_delay=_SOON)
+        case _:
+            fault = secrets.token_hex(6)
+            _log.error("fault id=%s", fault, exc_info=error)
+            return Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", f"a fault of the coordinator's own, {fault} in its log")
+
+

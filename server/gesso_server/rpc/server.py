@@ -1,0 +1,104 @@
+"""The gRPC server of a coordinator: its services, health, and how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from gesso.v1 import coordinator_service_pb2, operations_service_pb2, worker_service_pb2
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.rpc.canvases import Canvases
+from gesso_server.rpc.conversation import Conversations
+from gesso_server.rpc.listener import ListenRefusedError, check_address
+from gesso_server.rpc.service import handlers
+from gesso_server.rpc.work import Work
+
+# Sources: promises.md, decisions 9 and 10, G7; libraries.md, section 1.
+_OPTIONS = [
+    ("grpc.max_receive_message_length", 4 << 20),
+    ("grpc.max_send_message_length", 4 << 20),
+    ("grpc.max_concurrent_streams", 100),
+    ("grpc.max_metadata_size", 16 << 10),
+    ("grpc.keepalive_time_ms", 10_000),
+    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.so_reuseport", 0),
+]
+READY, LIVE = "ready", "live"
+"""Names of the health service: whether it takes work, and whether its loop runs."""
+
+
+class _CoordinatorService:
+    """All of CoordinatorService: what stands alone, and the conversation."""
+
+    def __init__(self, canvases: Canvases, conversations: Conversations) -> None:
+        self.converse = conversations.converse
+        self.submit_canvas = canvases.submit_canvas
+        self.get_canvas = canvases.get_canvas
+        self.get_node = canvases.get_node
+        self.list_nodes = canvases.list_nodes
+        self.wait_node = canvases.wait_node
+        self.read_value = canvases.read_value
+
+
+class Server:
+    """Serves one coordinator."""
+
+    def __init__(self, coordinator: Coordinator) -> None:
+        self._coordinator = coordinator
+        canvases = Canvases(coordinator)
+        self._conversations = Conversations(coordinator, canvases)
+        self._server = grpc.aio.server(options=_OPTIONS)
+        self._health = health.aio.HealthServicer()
+        services = {
+            coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"]: _CoordinatorService(
+                canvases, self._conversations
+            ),
+            worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
+            operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: object(),
+        }
+        for descriptor, servicer in services.items():
+            self._server.add_generic_rpc_handlers((handlers(descriptor, servicer),))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        names = [descriptor.full_name for descriptor in services]
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+
+    async def start(self) -> str:
+        """Listen; return the address, with the port that was free if none was asked for.
+
+        Raises:
+            ListenRefusedError: If the address may not, or cannot, be listened on.
+        """
+        config = self._coordinator.config
+        check_address(config.address, insecure=config.insecure)
+        try:
+            port = self._server.add_insecure_port(config.address)
+        except RuntimeError as error:
+            message = f"{config.address} cannot be listened on: is another coordinator running there?"
+            raise ListenRefusedError(message) from error
+        await self._server.start()
+        await self._say(health_pb2.HealthCheckResponse.SERVING)
+        return f"{config.address.rpartition(':')[0]}:{port}"
+
+    async def stop(self, grace: timedelta) -> None:
+        """Ask every stream to move to another coordinator, wait for that up to `grace`, and close."""
+        await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._coordinator.drain()
+        self._conversations.drain()
+        seconds = grace.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._coordinator.registry.emptied()
+        except TimeoutError:
+            pass
+        await self._server.stop(min(seconds, 1.0))
+
+    async def _say(self, status: int) -> None:
+        for name in ("", READY):
+            await self._health.set(name, status)
+        await self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)

@@ -1,0 +1,207 @@
+"""WorkerService: hello, and then one call to the store for each frame."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncIterator, Iterable
+
+import grpc
+
+from gesso.v1 import worker_service_pb2 as pb
+from gesso_server.config import Timing
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLostError
+from gesso_server.ids import parse_node_id
+from gesso_server.rpc.assignments import Assignments
+from gesso_server.rpc.canvases import NAMESPACE, Canvases
+from gesso_server.rpc.refusal import Refusal, draining, invalid
+from gesso_server.rpc.reports import reported
+from gesso_server.rpc.service import Context
+from gesso_server.store.partition import Hello, Reported, SessionId, TokenRef, Welcomed
+
+_log = logging.getLogger(__name__)
+
+PROTOCOL_VERSION = 1
+_SESSION = re.compile(r"[A-Za-z0-9._-]{16,64}", re.ASCII)
+_QUEUE = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_MOST_CREDITS = 1000
+_MOST_QUEUES = 64
+_MOST_TASKS = 10_000
+_WORKER_BYTES = 128
+_REASONS = {
+    "D": pb.WorkResponse.Refusal.REASON_DUPLICATE,
+    "S": pb.WorkResponse.Refusal.REASON_STALE,
+    "U": pb.WorkResponse.Refusal.REASON_UNKNOWN_TASK,
+}
+
+
+class Work:
+    """Serves WorkerService."""
+
+    def __init__(self, coordinator: Coordinator, canvases: Canvases) -> None:
+        self._coordinator = coordinator
+        self._canvases = canvases
+        self._assignments = Assignments(coordinator.values)
+
+    async def read_input(self, request: pb.ReadInputRequest, _context: Context) -> AsyncIterator[pb.ReadInputResponse]:
+        """Serve WorkerService.ReadInput."""
+        ref = parse_node_id(request.node_id)
+        if ref is None:
+            raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", "node_id")
+        async for items in self._canvases.value(ref):
+            yield pb.ReadInputResponse(items=items)
+
+    async def work(self, requests: AsyncIterator[pb.WorkRequest], _context: Context) -> AsyncIterator[pb.WorkResponse]:
+        """Serve WorkerService.Work."""
+        timing = self._coordinator.config.timing
+        hello = _hello(await _first(requests, timing))
+        if self._coordinator.draining:
+            raise draining()
+        try:
+            async with self._coordinator.session(hello) as (session, welcomes):
+                yield await self._welcome(hello, welcomes)
+                async for response in self._exchange(session, hello, requests):
+                    yield response
+        except SessionLostError:
+            text = "the session is not known any more, or has a newer connection; connect again"
+            raise Refusal(grpc.StatusCode.ABORTED, "PROTOCOL", text) from None
+
+    async def _exchange(
+        self, session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest]
+    ) -> AsyncIterator[pb.WorkResponse]:
+        reader = asyncio.create_task(_read(session, hello, requests, self._coordinator.config.timing))
+        try:
+            while (out := await session.exchange()) is not None:
+                yield await self._frame(out)
+            await reader
+        finally:
+            reader.cancel()
+
+    async def _welcome(self, hello: Hello, welcomes: list[Welcomed]) -> pb.WorkResponse:
+        response = pb.WorkResponse()
+        response.welcome.heartbeat_interval.FromTimedelta(self._coordinator.config.timing.heartbeat)
+        dropped = set(range(len(hello.held)))
+        for welcomed in welcomes:
+            dropped &= set(welcomed.drops)
+            for grant in welcomed.grants:
+                await self._assignments.add(response, grant, welcomed.contexts)
+        for position in sorted(dropped):
+            _set_token(response.welcome.drops.add(), hello.held[position])
+        return response
+
+    async def _frame(self, out: Outgoing) -> pb.WorkResponse:
+        response = pb.WorkResponse(acknowledged_frame=out.acknowledged, draining=out.draining)
+        for grant in out.grants:
+            await self._assignments.add(response, grant, out.contexts)
+        for token, letter in out.refusals:
+            refusal = response.refusals.add(reason=_REASONS[letter])
+            _set_token(refusal.token, token)
+        return response
+
+
+def _set_token(message: pb.Token, token: TokenRef) -> None:
+    message.node_id = f"{token.canvas_id}-{token.index}"
+    message.attempt = token.attempt
+    message.nonce = int(token.nonce, 16)
+
+
+async def _first(requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> pb.WorkRequest:
+    """Return the first message of a stream. A read that takes too long is cancelled, and the stream with it."""
+    try:
+        async with asyncio.timeout(timing.hello.total_seconds()):
+            return await anext(requests)
+    except TimeoutError:
+        text = "the stream did not begin with a hello in time"
+        raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HELLO_TIMEOUT", text) from None
+    except StopAsyncIteration:
+        raise invalid("PROTOCOL", "the stream ended before a hello", "hello") from None
+
+
+async def _read(session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> None:
+    """Take frames in until the worker has no more; a worker that is silent for too long ends the stream."""
+    try:
+        while True:
+            try:
+                async with asyncio.timeout(timing.silence.total_seconds()):
+                    request = await anext(requests)
+            except StopAsyncIteration:
+                return
+            except TimeoutError:
+                text = "the worker was silent for too long"
+                raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HEARTBEAT_TIMEOUT", text) from None
+            if request.HasField("hello"):
+                raise invalid("PROTOCOL", "a hello stands in the first message only", "hello")
+            session.offer(_incoming(request, session, hello.worker))
+            if request.HasField("goodbye"):
+                session.said_goodbye = True
+                return
+    finally:
+        session.close()
+
+
+def _incoming(request: pb.WorkRequest, session: Session, worker: str) -> Incoming:
+    if not 0 <= request.credit_count <= _MOST_CREDITS - max(session.credits, 0):
+        text = f"credits are not negative, and at most {_MOST_CREDITS} outstanding"
+        raise invalid("BAD_CREDIT", text, "credit_count")
+    return Incoming(
+        request.frame,
+        request.credit_count,
+        list(_tokens(request.started)),
+        list(_tokens(request.returned)),
+        [_reported(report, worker) for report in request.reports],
+    )
+
+
+def _reported(report: pb.Report, worker: str) -> Reported:
+    return reported(_token(report.token), report.outcome, worker)
+
+
+def _tokens(tokens: Iterable[pb.Token]) -> Iterable[TokenRef]:
+    return map(_token, tokens)
+
+
+def _token(token: pb.Token) -> TokenRef:
+    ref = parse_node_id(token.node_id)
+    if ref is None:
+        raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", "token.node_id")
+    return TokenRef(ref.canvas_id, ref.index, token.attempt, f"{token.nonce:012x}")
+
+
+def _hello(request: pb.WorkRequest) -> Hello:
+    """Check and convert a hello.
+
+    Raises:
+        Refusal: If the message is not one, or something in it is wrong.
+    """
+    if not request.HasField("hello"):
+        raise invalid("PROTOCOL", "the first message is a hello", "hello")
+    hello = request.hello
+    if hello.protocol_version != PROTOCOL_VERSION:
+        bounds = (("min", str(PROTOCOL_VERSION)), ("max", str(PROTOCOL_VERSION)))
+        text = f"protocol version {hello.protocol_version} is not served, {PROTOCOL_VERSION} is"
+        raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "VERSION", text, metadata=bounds)
+    if not _SESSION.fullmatch(hello.session_id):
+        raise invalid("BAD_ID", "a session's id has 16 to 64 letters, digits, dots, hyphens or underscores", "hello.session_id")
+    if hello.epoch <= 0:
+        raise invalid("OUT_OF_RANGE", "epochs count from 1", "hello.epoch")
+    if not 1 <= hello.slot_count <= _MOST_CREDITS:
+        raise invalid("BAD_CREDIT", f"a worker has 1 to {_MOST_CREDITS} slots", "hello.slot_count")
+    if not 1 <= len(hello.queues) <= _MOST_QUEUES or not all(map(_QUEUE.fullmatch, hello.queues)):
+        text = f"a worker takes 1 to {_MOST_QUEUES} queues of letters, digits, dots, colons, hyphens or underscores"
+        raise invalid("BAD_QUEUE_NAME", text, "hello.queues")
+    if len(hello.tasks) > _MOST_TASKS:
+        raise invalid("OUT_OF_RANGE", f"a worker knows at most {_MOST_TASKS} tasks", "hello.tasks")
+    if len(hello.worker.encode()) > _WORKER_BYTES:
+        raise invalid("OUT_OF_RANGE", f"a worker's name has at most {_WORKER_BYTES} bytes", "hello.worker")
+    return Hello(
+        id=SessionId(session=hello.session_id, epoch=hello.epoch),
+        namespace=NAMESPACE,
+        worker=hello.worker,
+        slots=hello.slot_count,
+        queues=list(dict.fromkeys(hello.queues)),
+        tasks=list(dict.fromkeys(hello.tasks)),
+        held=list(_tokens(hello.held)),
+        dead_sessions=[(dead.session_id, list(_tokens(dead.crashed))) for dead in hello.dead_sessions],
+    )
