@@ -27,7 +27,7 @@ from gesso.v1 import signature_pb2 as gesso_dot_v1_dot_signature__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15gesso/v1/canvas.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x1egoogle/protobuf/duration.proto\"\xc4\x04\n\x06\x43\x61nvas\x12(\n\tsignature\x18\x01 \x01(\x0b\x32\x13.gesso.v1.SignatureH\x00\x12 \n\x05\x63hain\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.ChainH\x00\x12 \n\x05group\x18\x03 \x01(\x0b\x32\x0f.gesso.v1.GroupH\x00\x12 \n\x05\x63hord\x18\x04 \x01(\x0b\x32\x0f.gesso.v1.ChordH\x00\x12\x1c\n\x03map\x18\x05 \x01(\x0b\x32\r.gesso.v1.MapH\x00\x12$\n\x07starmap\x18\x06 \x01(\x0b\x32\x11.gesso.v1.StarmapH\x00\x12\"\n\x06\x63hunks\x18\x07 \x01(\x0b\x32\x10.gesso.v1.ChunksH\x00\x12\x1f\n\x05links\x18\x08 \x03(\x0b\x32\x10.gesso.v1.Canvas\x12%\n\x0b\x65rror_links\x18\t \x03(\x0b\x32\x10.gesso.v1.Canvas\x12,\n\x06stamps\x18\n \x03(\x0b\x32\x1c.gesso.v1.Canvas.StampsEntry\x12\x1f\n\x05steps\x18\x0b \x03(\x0b\x32\x10.gesso.v1.Canvas\x12!\n\x07members\x18\x0c \x03(\x0b\x32\x10.gesso.v1.Canvas\x12 \n\x06header\x18\r \x03(\x0b\x32\x10.gesso.v1.Canvas\x12\x1e\n\x04\x62ody\x18\x0e \x01(\x0b\x32\x10.gesso.v1.Canvas\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\x42\x06\n\x04kind\"\x07\n\x05\x43hain\"R\n\x05Group\x12$\n\x06policy\x18\x01 \x01(\x0b\x32\x14.gesso.v1.JoinPolicy\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x0c\n\x04keep\x18\x03 \x01(\x08\"c\n\x05\x43hord\x12$\n\x06policy\x18\x01 \x01(\x0b\x32\x14.gesso.v1.JoinPolicy\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x1d\n\x15\x65rror_links_on_header\x18\x03 \x01(\x08\"\xc1\x02\n\nJoinPolicy\x12\'\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x18.gesso.v1.JoinPolicy.AllH\x00\x12/\n\x07settled\x18\x02 \x01(\x0b\x32\x1c.gesso.v1.JoinPolicy.SettledH\x00\x12-\n\x06quorum\x18\x03 \x01(\x0b\x32\x1b.gesso.v1.JoinPolicy.QuorumH\x00\x12+\n\x05\x66irst\x18\x04 \x01(\x0b\x32\x1a.gesso.v1.JoinPolicy.FirstH\x00\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63\x61ncel_rest\x18\x06 \x01(\x08\x1a\x05\n\x03\x41ll\x1a\t\n\x07Settled\x1a\x17\n\x06Quorum\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\x1a\x07\n\x05\x46irstB\x07\n\x05needs\"J\n\x03Map\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05items\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Payload\"N\n\x07Starmap\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05items\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Payload\"M\n\x06\x43hunks\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05parts\x18\x02 \x03(\x0b\x32\x11.gesso.v1.Payloadb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15gesso/v1/canvas.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x1egoogle/protobuf/duration.proto\"\xd5\x04\n\x06\x43\x61nvas\x12(\n\tsignature\x18\x01 \x01(\x0b\x32\x13.gesso.v1.SignatureH\x00\x12 \n\x05\x63hain\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.ChainH\x00\x12 \n\x05group\x18\x03 \x01(\x0b\x32\x0f.gesso.v1.GroupH\x00\x12 \n\x05\x63hord\x18\x04 \x01(\x0b\x32\x0f.gesso.v1.ChordH\x00\x12\x1c\n\x03map\x18\x05 \x01(\x0b\x32\r.gesso.v1.MapH\x00\x12$\n\x07starmap\x18\x06 \x01(\x0b\x32\x11.gesso.v1.StarmapH\x00\x12\"\n\x06\x63hunks\x18\x07 \x01(\x0b\x32\x10.gesso.v1.ChunksH\x00\x12\x1f\n\x05links\x18\x08 \x03(\x0b\x32\x10.gesso.v1.Canvas\x12%\n\x0b\x65rror_links\x18\t \x03(\x0b\x32\x10.gesso.v1.Canvas\x12,\n\x06stamps\x18\n \x03(\x0b\x32\x1c.gesso.v1.Canvas.StampsEntry\x12\x1f\n\x05steps\x18\x0b \x03(\x0b\x32\x10.gesso.v1.Canvas\x12!\n\x07members\x18\x0c \x03(\x0b\x32\x10.gesso.v1.Canvas\x12 \n\x06header\x18\r \x03(\x0b\x32\x10.gesso.v1.Canvas\x12\x1e\n\x04\x62ody\x18\x0e \x01(\x0b\x32\x10.gesso.v1.Canvas\x12\x0f\n\x07task_id\x18\x0f \x01(\t\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\x42\x06\n\x04kind\"\x07\n\x05\x43hain\"R\n\x05Group\x12$\n\x06policy\x18\x01 \x01(\x0b\x32\x14.gesso.v1.JoinPolicy\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x0c\n\x04keep\x18\x03 \x01(\x08\"c\n\x05\x43hord\x12$\n\x06policy\x18\x01 \x01(\x0b\x32\x14.gesso.v1.JoinPolicy\x12\x15\n\rmax_in_flight\x18\x02 \x01(\x05\x12\x1d\n\x15\x65rror_links_on_header\x18\x03 \x01(\x08\"\xc1\x02\n\nJoinPolicy\x12\'\n\x03\x61ll\x18\x01 \x01(\x0b\x32\x18.gesso.v1.JoinPolicy.AllH\x00\x12/\n\x07settled\x18\x02 \x01(\x0b\x32\x1c.gesso.v1.JoinPolicy.SettledH\x00\x12-\n\x06quorum\x18\x03 \x01(\x0b\x32\x1b.gesso.v1.JoinPolicy.QuorumH\x00\x12+\n\x05\x66irst\x18\x04 \x01(\x0b\x32\x1a.gesso.v1.JoinPolicy.FirstH\x00\x12+\n\x08\x64\x65\x61\x64line\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x13\n\x0b\x63\x61ncel_rest\x18\x06 \x01(\x08\x1a\x05\n\x03\x41ll\x1a\t\n\x07Settled\x1a\x17\n\x06Quorum\x12\r\n\x05\x63ount\x18\x01 \x01(\x05\x1a\x07\n\x05\x46irstB\x07\n\x05needs\"J\n\x03Map\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05items\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Payload\"N\n\x07Starmap\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05items\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Payload\"M\n\x06\x43hunks\x12!\n\x04task\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12 \n\x05parts\x18\x02 \x03(\x0b\x32\x11.gesso.v1.Payloadb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,29 +37,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CANVAS_STAMPSENTRY']._loaded_options = None
   _globals['_CANVAS_STAMPSENTRY']._serialized_options = b'8\001'
   _globals['_CANVAS']._serialized_start=118
-  _globals['_CANVAS']._serialized_end=698
-  _globals['_CANVAS_STAMPSENTRY']._serialized_start=628
-  _globals['_CANVAS_STAMPSENTRY']._serialized_end=690
-  _globals['_CHAIN']._serialized_start=700
-  _globals['_CHAIN']._serialized_end=707
-  _globals['_GROUP']._serialized_start=709
-  _globals['_GROUP']._serialized_end=791
-  _globals['_CHORD']._serialized_start=793
-  _globals['_CHORD']._serialized_end=892
-  _globals['_JOINPOLICY']._serialized_start=895
-  _globals['_JOINPOLICY']._serialized_end=1216
-  _globals['_JOINPOLICY_ALL']._serialized_start=1157
-  _globals['_JOINPOLICY_ALL']._serialized_end=1162
-  _globals['_JOINPOLICY_SETTLED']._serialized_start=1164
-  _globals['_JOINPOLICY_SETTLED']._serialized_end=1173
-  _globals['_JOINPOLICY_QUORUM']._serialized_start=1175
-  _globals['_JOINPOLICY_QUORUM']._serialized_end=1198
-  _globals['_JOINPOLICY_FIRST']._serialized_start=1200
-  _globals['_JOINPOLICY_FIRST']._serialized_end=1207
-  _globals['_MAP']._serialized_start=1218
-  _globals['_MAP']._serialized_end=1292
-  _globals['_STARMAP']._serialized_start=1294
-  _globals['_STARMAP']._serialized_end=1372
-  _globals['_CHUNKS']._serialized_start=1374
-  _globals['_CHUNKS']._serialized_end=1451
+  _globals['_CANVAS']._serialized_end=715
+  _globals['_CANVAS_STAMPSENTRY']._serialized_start=645
+  _globals['_CANVAS_STAMPSENTRY']._serialized_end=707
+  _globals['_CHAIN']._serialized_start=717
+  _globals['_CHAIN']._serialized_end=724
+  _globals['_GROUP']._serialized_start=726
+  _globals['_GROUP']._serialized_end=808
+  _globals['_CHORD']._serialized_start=810
+  _globals['_CHORD']._serialized_end=909
+  _globals['_JOINPOLICY']._serialized_start=912
+  _globals['_JOINPOLICY']._serialized_end=1233
+  _globals['_JOINPOLICY_ALL']._serialized_start=1174
+  _globals['_JOINPOLICY_ALL']._serialized_end=1179
+  _globals['_JOINPOLICY_SETTLED']._serialized_start=1181
+  _globals['_JOINPOLICY_SETTLED']._serialized_end=1190
+  _globals['_JOINPOLICY_QUORUM']._serialized_start=1192
+  _globals['_JOINPOLICY_QUORUM']._serialized_end=1215
+  _globals['_JOINPOLICY_FIRST']._serialized_start=1217
+  _globals['_JOINPOLICY_FIRST']._serialized_end=1224
+  _globals['_MAP']._serialized_start=1235
+  _globals['_MAP']._serialized_end=1309
+  _globals['_STARMAP']._serialized_start=1311
+  _globals['_STARMAP']._serialized_end=1389
+  _globals['_CHUNKS']._serialized_start=1391
+  _globals['_CHUNKS']._serialized_end=1468
 # @@protoc_insertion_point(module_scope)

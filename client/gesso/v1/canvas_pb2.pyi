@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Canvas(_message.Message):
-    __slots__ = ("signature", "chain", "group", "chord", "map", "starmap", "chunks", "links", "error_links", "stamps", "steps", "members", "header", "body")
+    __slots__ = ("signature", "chain", "group", "chord", "map", "starmap", "chunks", "links", "error_links", "stamps", "steps", "members", "header", "body", "task_id")
     class StampsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -34,6 +34,7 @@ class Canvas(_message.Message):
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     HEADER_FIELD_NUMBER: _ClassVar[int]
     BODY_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
     signature: _signature_pb2.Signature
     chain: Chain
     group: Group
@@ -48,7 +49,8 @@ class Canvas(_message.Message):
     members: _containers.RepeatedCompositeFieldContainer[Canvas]
     header: _containers.RepeatedCompositeFieldContainer[Canvas]
     body: Canvas
-    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., chain: _Optional[_Union[Chain, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., chord: _Optional[_Union[Chord, _Mapping]] = ..., map: _Optional[_Union[Map, _Mapping]] = ..., starmap: _Optional[_Union[Starmap, _Mapping]] = ..., chunks: _Optional[_Union[Chunks, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., error_links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., steps: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., header: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., body: _Optional[_Union[Canvas, _Mapping]] = ...) -> None: ...
+    task_id: str
+    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., chain: _Optional[_Union[Chain, _Mapping]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., chord: _Optional[_Union[Chord, _Mapping]] = ..., map: _Optional[_Union[Map, _Mapping]] = ..., starmap: _Optional[_Union[Starmap, _Mapping]] = ..., chunks: _Optional[_Union[Chunks, _Mapping]] = ..., links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., error_links: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., steps: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., members: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., header: _Optional[_Iterable[_Union[Canvas, _Mapping]]] = ..., body: _Optional[_Union[Canvas, _Mapping]] = ..., task_id: _Optional[str] = ...) -> None: ...
 
 class Chain(_message.Message):
     __slots__ = ()

@@ -12,7 +12,9 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from gesso_server.config import ServerConfig
+from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
+from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.registry import Registry, names
 from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.submission import Submissions
@@ -21,7 +23,7 @@ from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Exchanged, Hello, Partition, Wake, Welcomed
+from gesso_server.store.partition import Exchanged, Hello, Partition, TokenRef, Wake, Welcomed
 from gesso_server.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -41,6 +43,8 @@ class Coordinator:
         self._sweepers = Sweepers(store, self.registry, config.timing)
         self._desk = DutyDesk(self.registry, self.waits, self._sweepers)
         self.submissions = Submissions(store, config, self._desk)
+        self.extensions = Extensions(store, config.limits, self.submissions.names)
+        self.cancellations = Cancellations(store, self._desk)
         self.draining = False
         self.durability = 0
         """How safe an accepted canvas is: a value of the contract's `Durability`. Set at start, from the store's facts."""
@@ -133,6 +137,9 @@ class Coordinator:
                 self.registry.wake(number, Wake(namespace, queue, int(count)))
             case ["end", canvas_id, index]:
                 self.waits.announce(NodeRef(CanvasId(canvas_id), int(index)))
+            case ["cancel", session, canvas_id, index, attempt, nonce, terminate]:
+                token = TokenRef(canvas_id, int(index), int(attempt), nonce)
+                self.registry.cancel(session, token, terminate=terminate == "1")
             case _:
                 _log.warning("signal.unknown partition=%d", number)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from gesso_server.dispatch.session import Session
-from gesso_server.store.partition import Wake
+from gesso_server.store.partition import TokenRef, Wake
 
 
 class Registry:
@@ -47,6 +47,12 @@ class Registry:
     async def emptied(self) -> None:
         """Return when there is no session."""
         await self._empty.wait()
+
+    def cancel(self, session_id: str, token: TokenRef, *, terminate: bool) -> None:
+        """Tell the worker that holds an attempt that it is cancelled."""
+        for session in self._sessions:
+            if session.id.session == session_id:
+                session.cancel(token, terminate=terminate)
 
     def wake(self, partition: int, wake: Wake) -> None:
         """Let as many idle sessions ask for work as there may be work for, those first that have waited longest."""

@@ -52,10 +52,14 @@ class Outgoing:
     contexts: dict[str, CanvasContext] = field(default_factory=dict)
     refusals: list[tuple[TokenRef, str]] = field(default_factory=list)
     """Tokens that were not applied, with their letter: D, S or U."""
+    cancellations: list[tuple[TokenRef, bool]] = field(default_factory=list)
+    """Attempts that are cancelled, and whether each is to be killed."""
     draining: bool = False
 
     def __bool__(self) -> bool:
-        return bool(self.acknowledged or self.grants or self.refusals or self.draining)
+        return bool(
+            self.acknowledged or self.grants or self.refusals or self.cancellations or self.draining
+        )
 
 
 class SessionLostError(Exception):
@@ -94,6 +98,7 @@ class Session:
         self._seqs = [0] * len(partitions)
         self._inbox: list[Incoming] = []
         self._event = asyncio.Event()
+        self._cancellations: list[tuple[TokenRef, bool]] = []
         self._closed = False
         self._draining = False
         self._lost = False
@@ -112,6 +117,11 @@ class Session:
     def offer(self, incoming: Incoming) -> None:
         """Take in a frame."""
         self._inbox.append(incoming)
+        self._event.set()
+
+    def cancel(self, token: TokenRef, *, terminate: bool) -> None:
+        """Tell the worker that an attempt is cancelled."""
+        self._cancellations.append((token, terminate))
         self._event.set()
 
     def close(self) -> None:
@@ -140,7 +150,8 @@ class Session:
             self._event.clear()
             if self._lost:
                 raise SessionLostError
-            out = Outgoing()
+            out = Outgoing(cancellations=self._cancellations)
+            self._cancellations = []
             if self._draining:
                 out.draining, self._draining = True, False
                 self._hungry.clear()

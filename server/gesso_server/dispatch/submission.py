@@ -9,14 +9,17 @@ from itertools import islice
 
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.duties import DutyDesk
+from gesso_server.dispatch.names import Names
 from gesso_server.ids import new_canvas_id, trace_id
 from gesso_server.plan import Element, JoinNode, Plan, compile_canvas
 from gesso_server.store.partition import Accepted, NewCanvas
-from gesso_server.store.records import edges_text, lane_texts, stored_nodes
+from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
 
 _MS = timedelta(milliseconds=1)
 _NODES_PER_CALL = 500
+_NAME_DAYS = 30
+"""How long a chosen id is known at the least."""
 _LARGE = 2000
 """Nodes from which a canvas is compiled alone, so that the memory of a few at once adds up to little."""
 
@@ -47,6 +50,7 @@ class Submissions:
         self._store = store
         self._config = config
         self._desk = desk
+        self.names = Names(store, timedelta(days=_NAME_DAYS) // _MS)
         self._large = asyncio.Lock()
 
     def compile(self, element: Element) -> Plan:
@@ -82,7 +86,9 @@ class Submissions:
             last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
             trace_id=trace_id(submission.traceparent, canvas_id), tracestate=submission.tracestate, root=plan.root,
             start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
-            request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan),
+            request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),
+            templates=template_fields(plan.templates), template_count=len(plan.templates),
+            growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
         )  # fmt: skip
         nodes = stored_nodes(plan)
         part = list(islice(nodes, _NODES_PER_CALL))
@@ -92,5 +98,7 @@ class Submissions:
         accepted = await partition.submit(new, part)
         if accepted is None:
             raise RequestIdReusedError
+        # Before the answer, and also when a request is repeated: its first coordinator may have died in between.
+        await self.names.keep(submission.namespace, accepted.canvas_id, plan)
         self._desk.see_to(partition, accepted.duties)
         return accepted

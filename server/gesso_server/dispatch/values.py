@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gesso_server.ids import CanvasId
+from gesso_server.plan import Counts, Run, runs
 from gesso_server.store.partition import Partition
-from gesso_server.store.records import JoinBody, State, parse_join_body
+from gesso_server.store.records import JoinBody, State, parse_join_body, parse_record
 from gesso_server.store.store import Store
 
 _PAGE_BYTES = 512 << 10
 """How much is read in one call; one outcome may be larger."""
+_ELSEWHERE = b"\0"
+"""Begins what stands in place of an outcome: the index of the node whose value it is."""
 
 
 class Mark(Enum):
@@ -23,8 +26,15 @@ class Mark(Enum):
     END = "end"
 
 
-Step: TypeAlias = bytes | Mark
-"""One step of the walk: an outcome as the worker reported it, or a list's begin or end."""
+class Settled(NamedTuple):
+    """How an input of a join ended whose value is a list of outcomes. If it ended well, its value follows."""
+
+    index: int
+    state: State
+
+
+Step: TypeAlias = bytes | Mark | Settled
+"""One step of the walk: an outcome as the worker reported it, a list's begin or end, or how an input ended."""
 
 
 class NoValueError(Exception):
@@ -38,24 +48,58 @@ class _Reader:
     partition: Partition
     canvas_id: CanvasId
 
-    async def walk(self, body: JoinBody) -> AsyncIterator[Step]:
+    async def join(self, index: int, body: JoinBody) -> AsyncIterator[Step]:
         """Walk through a join's value, depth first, in order."""
-        yield Mark.BEGIN
-        for run in body.inputs:
-            first, left = run.first, run.count
-            while left:
-                page = await self.partition.outcomes(self.canvas_id, (first, left, run.stride), _PAGE_BYTES)
-                for record, outcome, inner in page:
-                    if outcome:
-                        yield outcome
-                    elif record[:1] == State.SUCCEEDED and "/J" in record:
-                        async for step in self.walk(parse_join_body(inner)):
-                            yield step
-                    else:
-                        raise NoValueError
-                first += len(page) * run.stride
-                left -= len(page)
-        yield Mark.END
+        inputs = body.inputs
+        if body.counts is Counts.QUORUM:
+            arrived = await self.partition.arrivals(self.canvas_id, index, body.need)
+            inputs = runs(_in_order(arrived, body.inputs))
+        if not body.single:
+            yield Mark.BEGIN
+        for run in inputs:
+            async for step in self._run(run, settled=body.counts is Counts.SETTLED):
+                yield step
+        if not body.single:
+            yield Mark.END
+
+    async def _run(self, run: Run, *, settled: bool) -> AsyncIterator[Step]:
+        first, left = run.first, run.count
+        while left:
+            page = await self.partition.outcomes(self.canvas_id, (first, left, run.stride), _PAGE_BYTES)
+            for position, (record, outcome, inner) in enumerate(page):
+                state = State(record[0])
+                if settled:
+                    yield Settled(first + position * run.stride, state)
+                    if state is not State.SUCCEEDED:
+                        continue
+                async for step in self._value(first + position * run.stride, record, outcome, inner):
+                    yield step
+            first += len(page) * run.stride
+            left -= len(page)
+
+    async def _value(self, index: int, record: str, outcome: bytes, body: bytes) -> AsyncIterator[Step]:
+        if outcome.startswith(_ELSEWHERE):
+            index = int(outcome[1:])
+            ((record, outcome, body),) = await self.partition.outcomes(self.canvas_id, (index, 1, 1), _PAGE_BYTES)
+        if outcome:
+            yield outcome
+        elif record[0] == State.SUCCEEDED and parse_record(record).join:
+            async for step in self.join(index, parse_join_body(body, parse_record(record).base)):
+                yield step
+        else:
+            raise NoValueError
+
+    async def of(self, index: int) -> AsyncIterator[Step]:
+        """Walk through the value of any node."""
+        ((record, outcome, body),) = await self.partition.outcomes(self.canvas_id, (index, 1, 1), _PAGE_BYTES)
+        async for step in self._value(index, record, outcome, body):
+            yield step
+
+
+def _in_order(arrived: list[int], inputs: tuple[Run, ...]) -> list[int]:
+    """Return the inputs that arrived, in header order."""
+    wanted = set(arrived)
+    return [index for run in inputs for index in run.indexes if index in wanted]
 
 
 class Values:
@@ -64,26 +108,34 @@ class Values:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def walk(self, canvas_id: CanvasId, body: JoinBody) -> AsyncIterator[Step]:
-        """Walk through the value of a join that has succeeded.
+    def walk(self, canvas_id: CanvasId, index: int) -> AsyncIterator[Step]:
+        """Walk through the value of a node that has succeeded.
 
         Raises:
-            NoValueError: If an input has no value (any more).
+            NoValueError: If it, or an input of it, has no value (any more).
             StoreError: If the store does not answer.
         """
+        return self._reader(canvas_id).of(index)
+
+    def walk_join(self, canvas_id: CanvasId, index: int, body: JoinBody) -> AsyncIterator[Step]:
+        """Walk through the value of a join whose body is known. Otherwise as `walk`."""
+        return self._reader(canvas_id).join(index, body)
+
+    def _reader(self, canvas_id: CanvasId) -> _Reader:
         partition = self._store.partition_of(canvas_id)
         if partition is None:
             raise NoValueError
-        return _Reader(partition, canvas_id).walk(body)
+        return _Reader(partition, canvas_id)
 
-    async def small(self, canvas_id: CanvasId, body: JoinBody, *, most_bytes: int, most_count: int) -> list[bytes] | None:
-        """Return a join's outcomes if each is a task's and they are few and small; else None."""
-        if sum(run.count for run in body.inputs) > most_count:
+    async def small(
+        self, canvas_id: CanvasId, index: int, body: JoinBody, *, most_bytes: int, most_count: int
+    ) -> list[bytes] | None:
+        """Return a join's outcomes if it is a list of tasks' that are few and small; else None."""
+        if body.single or body.counts is Counts.SETTLED or sum(run.count for run in body.inputs) > most_count:
             return None
         found: list[bytes] = []
-        size = 0
-        depth = 0
-        async for step in self.walk(canvas_id, body):
+        size, depth = 0, 0
+        async for step in self.walk_join(canvas_id, index, body):
             if step is Mark.BEGIN:
                 depth += 1
                 if depth > 1:

@@ -7,42 +7,95 @@ distances and everything about them is a run.
 
 from __future__ import annotations
 
-from gesso_server.plan.errors import CanvasTooLargeError
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gesso_server.plan.errors import CanvasTooLargeError, DuplicateIdError
 from gesso_server.plan.plan import (
     Arrive,
     Edge,
+    Growth,
     JoinNode,
     Node,
     Open,
     Origin,
     Plan,
+    Raise,
     Source,
     Start,
     TaskNode,
+    Template,
     runs,
 )
 from gesso_server.plan.stages import Fan, Stage, Stages, stages
 from gesso_server.plan.tree import Call, Counts, Element, Lane
 
+TEMPLATE_LIMIT = 256
+"""Nodes that one error link may come to: they are all added by one call to the store."""
 
-def compile_canvas(element: Element, *, node_limit: int) -> Plan:
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where compiled nodes come to stand in a canvas that lives."""
+
+    base: int
+    """The index of the first one."""
+    templates: int
+    """The number of the first template."""
+    lanes: Mapping[Lane, int]
+    """The number of each lane."""
+
+
+_NEW = Room(0, 0, {})
+
+
+def compile_canvas(element: Element, *, node_limit: int, room: Room = _NEW) -> Plan:
     """Compile a canvas.
 
     Args:
         element: The canvas.
         node_limit: How many nodes it may come to.
+        room: Where it comes to stand; by default it is a canvas of its own.
 
     Returns:
         The plan. Without nodes for a canvas of nothing.
 
     Raises:
         CanvasTooLargeError: If it comes to more nodes.
+        DuplicateIdError: If two nodes have one id.
     """
-    compiler = _Compiler(node_limit)
+    shared = _Shared(node_limit, room)
+    compiler = _Compiler(shared, room.base)
     sequence = stages(element)
     last = compiler.sequence(sequence, None, None)
-    root = 0 if sequence and isinstance(sequence[0], Call) else None
-    return Plan(compiler.nodes, list(compiler.lanes), compiler.start_edges(), last, root)
+    root = room.base if sequence and isinstance(sequence[0], Call) else None
+    start = compiler.start_edges()
+    return Plan(
+        room.base, compiler.nodes, list(shared.lanes), start, last, shared.finish(), room.templates, root
+    )  # fmt: skip
+
+
+def compile_growth(
+    members: Iterable[Element], join: int, source: Source | None, *, node_limit: int, room: Room = _NEW
+) -> Growth:
+    """Compile members that a join gains.
+
+    Args:
+        members: What comes behind the members it has.
+        join: The join's index.
+        source: The node that the join's control edge comes from.
+        node_limit: How many nodes the members may come to.
+        room: Where they come to stand.
+
+    Raises:
+        CanvasTooLargeError: If they come to more nodes.
+        DuplicateIdError: If two of them have one id.
+    """
+    shared = _Shared(node_limit, room)
+    compiler = _Compiler(shared, room.base)
+    inputs = compiler.members((stages(member) for member in members), source, join)
+    start = compiler.edges_behind(source)
+    return Growth(room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs))
 
 
 class _Begun:
@@ -56,26 +109,75 @@ class _Begun:
 
     def edges(self) -> list[Edge]:
         opened: list[Edge] = [Open(run) for run in runs(self.joins)]
-        return opened + [
-            Start(run, lane) for lane, indexes in self.tasks.items() for run in runs(indexes)
-        ]
+        return opened + [Start(run, lane) for lane, indexes in self.tasks.items() for run in runs(indexes)]
+
+
+class _Shared:
+    """What a canvas and its templates have in common."""
+
+    def __init__(self, node_limit: int, room: Room) -> None:
+        self.lanes = dict(room.lanes)
+        self._left = node_limit
+        self._limit = node_limit
+        self._ids: set[str] = set()
+        self._base = room.templates
+        self._numbers: dict[Element, int] = {}
+        self._templates: dict[int, Template] = {}
+        self._numbered: dict[int, tuple[int, Element]] = {}
+
+    def lane(self, lane: Lane) -> int:
+        return self.lanes.setdefault(lane, len(self.lanes))
+
+    def count(self, task_id: str) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise CanvasTooLargeError(self._limit)
+        if task_id:
+            if task_id in self._ids:
+                raise DuplicateIdError(task_id)
+            self._ids.add(task_id)
+
+    def template(self, element: Element) -> int:
+        """Return the number of the template of an error link; equal links share one."""
+        # The same object hangs behind every member of a large group: it is hashed once.
+        known = self._numbered.get(id(element))
+        if known is not None:
+            return known[0]
+        number = self._numbers.get(element)
+        if number is None:
+            number = self._numbers[element] = self._base + len(self._numbers)
+            compiler = _Compiler(self, 0)
+            compiler.sequence(stages(element), Source(-1, Origin.FAILURE, takes_value=True), None)
+            if len(compiler.nodes) > TEMPLATE_LIMIT:
+                raise CanvasTooLargeError(TEMPLATE_LIMIT)
+            self._templates[number] = Template(compiler.nodes, compiler.start_edges())
+        self._numbered[id(element)] = (number, element)
+        return number
+
+    def finish(self) -> list[Template]:
+        return [self._templates[number] for number in sorted(self._templates)]
 
 
 class _Compiler:
-    def __init__(self, node_limit: int) -> None:
+    def __init__(self, shared: _Shared, base: int) -> None:
         self.nodes: list[Node] = []
-        self.lanes: dict[Lane, int] = {}
-        self._limit = node_limit
+        self._shared = shared
+        self._base = base
         self._begun: dict[int, _Begun] = {}
         """What begins behind each node; -1 is the start."""
 
     def start_edges(self) -> list[Edge]:
         """Return the edges of the start, having given every node its own."""
         for index, begun in self._begun.items():
-            if index >= 0:
-                node = self.nodes[index]
-                node.edges[:0] = begun.edges()
+            if index >= self._base:
+                self.nodes[index - self._base].edges[:0] = begun.edges()
         return self._begun[-1].edges() if -1 in self._begun else []
+
+    def edges_behind(self, source: Source | None) -> list[Edge]:
+        """Return the edges behind a node outside, having given every node inside its own."""
+        self.start_edges()
+        begun = self._begun.get(-1 if source is None else source.index)
+        return begun.edges() if begun else []
 
     def sequence(self, sequence: Stages, source: Source | None, group: int | None) -> int | None:
         """Add stages one behind the other; return the last one's index, None for no stage."""
@@ -86,43 +188,52 @@ class _Compiler:
             source, group = Source(last, origin, takes_value=True), None
         return last
 
+    def members(self, sequences: Iterable[Stages], source: Source | None, join: int) -> list[int]:
+        """Add the members of a join; return the indexes of its inputs."""
+        lasts = []
+        for sequence in sequences:
+            last = self.sequence(sequence, source, join)
+            if last is not None:
+                self.nodes[last - self._base].edges.append(Arrive(join))
+                lasts.append(last)
+        return lasts
+
     def _stage(self, stage: Stage, source: Source | None, group: int | None) -> int:
-        return self._call(stage, source, group) if isinstance(stage, Call) else self._fan(stage, source, group)
+        return (
+            self._call(stage, source, group) if isinstance(stage, Call) else self._fan(stage, source, group)
+        )
 
     def _add(self, node: Node) -> int:
-        index = len(self.nodes)
-        if index >= self._limit:
-            raise CanvasTooLargeError(self._limit)
+        self._shared.count(node.task_id)
         self.nodes.append(node)
-        return index
+        return self._base + len(self.nodes) - 1
 
     def _behind(self, source: Source | None) -> _Begun:
         return self._begun.setdefault(-1 if source is None else source.index, _Begun())
 
     def _call(self, call: Call, source: Source | None, group: int | None) -> int:
-        lane = self.lanes.setdefault(call.lane, len(self.lanes))
+        lane = self._shared.lane(call.lane)
         if source is not None and call.immutable:
             source = source._replace(takes_value=False)
-        index = self._add(TaskNode(call, lane, source, group))
+        node = TaskNode(call, lane, source, group, call.task_id)
+        index = self._add(node)
         self._behind(source).tasks.setdefault(lane, []).append(index)
         for link in call.links:
             self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None)
+        node.edges += [Raise(self._shared.template(link)) for link in call.error_links]
         return index
 
     def _fan(self, fan: Fan, source: Source | None, group: int | None) -> int:
-        join = JoinNode(fan.policy, source, group)
+        join = JoinNode(fan.policy, source, group, fan.task_id, fan.open_index)
         index = self._add(join)
         self._behind(source).joins.append(index)
-        lasts = []
-        for member in fan.members:
-            last = self.sequence(member, source, index)
-            if last is not None:
-                self.nodes[last].edges.append(Arrive(index))
-                lasts.append(last)
-        join.inputs = runs(lasts)
+        join.inputs = runs(self.members(fan.members, source, index))
+        join.behind = self._base + len(self.nodes) - index - 1
         return index
 
 
 def need(join: JoinNode) -> int:
-    """Return how many arrivals a join needs."""
-    return join.policy.need if join.policy.counts is Counts.QUORUM else join.total
+    """Return how many arrivals a join needs; -1 while it still grows and needs all of them."""
+    if join.policy.counts is Counts.QUORUM:
+        return join.policy.need
+    return join.total if join.open_index is None else -1

@@ -1,7 +1,8 @@
 """Why a canvas cannot be compiled.
 
 PlanError
-└── CanvasTooLargeError
+├── CanvasTooLargeError
+└── DuplicateIdError
 """
 
 from __future__ import annotations
@@ -17,3 +18,11 @@ class CanvasTooLargeError(PlanError):
     def __init__(self, limit: int) -> None:
         super().__init__(f"the canvas comes to more than {limit} nodes")
         self.limit = limit
+
+
+class DuplicateIdError(PlanError):
+    """Two nodes of a canvas have one id."""
+
+    def __init__(self, task_id: str) -> None:
+        super().__init__("two nodes of the canvas have one id")
+        self.task_id = task_id

@@ -48,7 +48,19 @@ class Arrive(NamedTuple):
     join: int
 
 
-Edge: TypeAlias = Start | Open | Arrive
+class Raise(NamedTuple):
+    """An edge on its own failure to nodes that are added when it is taken."""
+
+    template: int
+
+
+class Stand(NamedTuple):
+    """An edge to the node that this one's value, or failure, is to be."""
+
+    replaced: int
+
+
+Edge: TypeAlias = Start | Open | Arrive | Raise | Stand
 
 
 class Origin(Enum):
@@ -56,12 +68,14 @@ class Origin(Enum):
 
     TASK = "t"
     JOIN = "j"
+    FAILURE = "f"
 
 
 class Source(NamedTuple):
     """The node that a node's control edge comes from."""
 
     index: int
+    """In a template, -1 for the node that failed."""
     origin: Origin
     takes_value: bool
 
@@ -75,6 +89,8 @@ class TaskNode:
     source: Source | None
     group: int | None
     """The join that it begins a member of; None for a task that is no first stage of a member."""
+    task_id: str = ""
+    """The id that it goes by; empty for its own."""
     edges: list[Edge] = field(default_factory=list)
 
 
@@ -85,8 +101,14 @@ class JoinNode:
     policy: Policy
     source: Source | None
     group: int | None
+    task_id: str = ""
+    """The id that it goes by; empty for its own."""
+    open_index: int | None = None
+    """The number under which it still grows."""
     inputs: tuple[Run, ...] = ()
     """Its inputs in header order."""
+    behind: int = 0
+    """How many nodes its members come to; they follow it."""
     edges: list[Edge] = field(default_factory=list)
 
     @property
@@ -99,17 +121,45 @@ Node: TypeAlias = TaskNode | JoinNode
 
 
 @dataclass(frozen=True, slots=True)
+class Template:
+    """Nodes that are added when a node fails: the error link of one or of many. Indexes count from 0 within it."""
+
+    nodes: list[Node]
+    start: list[Edge]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A compiled canvas."""
 
+    base: int
+    """The index of its first node."""
     nodes: list[Node]
     lanes: list[Lane]
     start: list[Edge]
     """Edges that are taken when the canvas is accepted."""
     last: int | None
     """The node whose value is the canvas's; None for a canvas of nothing."""
+    templates: list[Template]
+    first_template: int
     root: int | None
     """The single task that everything begins with, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """Compiled members that a join gains."""
+
+    base: int
+    """The index of the first new node."""
+    nodes: list[Node]
+    lanes: list[Lane]
+    start: list[Edge]
+    """Edges that the join's control source gains."""
+    templates: list[Template]
+    first_template: int
+    inputs: tuple[Run, ...]
+    """Inputs that the join gains, in order."""
 
 
 def runs(indexes: list[int]) -> tuple[Run, ...]:

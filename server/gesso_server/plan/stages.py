@@ -8,6 +8,9 @@ flattening and upgrading to chord are the concatenation of lists:
 - A group directly in a group or in a header is its members.
 - A fan followed by anything joins into it; two fans in a row: each member of the second gets the first's list.
 - A link of a chain or chord belongs to its last stage; of a fan to its first member, without its value.
+- An error link of a sequence belongs to each of its calls, and to each member of a fan that ends it; of a chord to its
+  body, and to its header only if that is asked for.
+- A fan that still grows is never taken for empty or for single.
 
 Source: `semantics.md`, Chains, Groups and Chords.
 """
@@ -28,6 +31,8 @@ class Fan:
 
     members: tuple[Stages, ...]
     policy: Policy
+    task_id: str = ""
+    open_index: int | None = None
 
 
 Stage: TypeAlias = Call | Fan
@@ -40,12 +45,16 @@ def stages(element: Element) -> Stages:
         case Call():
             return (element,)
         case Chain():
-            return _linked(_chain(element.steps), element.links)
+            return _guarded(_linked(_chain(element.steps), element.links), element.error_links)
         case Group():
-            return _linked((_fan(element.members, element.policy),), element.links)
+            fan = _fan(element.members, element)
+            return _guarded(_linked((fan,), element.links), element.error_links)
         case Chord():
-            body = _linked(stages(element.body), element.links)
-            return (_fan(element.header, element.policy), *body)
+            body = _guarded(_linked(stages(element.body), element.links), element.error_links)
+            header: Stages = (_fan(element.header, element),)
+            if element.error_links_on_header:
+                header = _guarded(header, element.error_links)
+            return (*header, *body)
         case _:
             assert_never(element)
 
@@ -56,9 +65,11 @@ def _chain(steps: tuple[Element, ...]) -> Stages:
     for step in steps:
         found = stages(step)
         match found:
-            case (Fan(members=(), policy=policy),) if not _kept(step):
-                empty_group = (Fan((), policy),)
-            case (Fan(members=(only,), policy=policy),) if not _kept(step) and policy == _DEFAULT:
+            case (Fan(members=(), open_index=None) as fan,) if not _kept(step):
+                empty_group = (fan,)
+            case (Fan(members=(only,), policy=policy, open_index=None),) if (
+                not _kept(step) and policy == _DEFAULT
+            ):
                 joined.extend(only)
             case _:
                 joined.extend(found)
@@ -69,7 +80,7 @@ def _kept(step: Element) -> bool:
     return isinstance(step, Chord) or (isinstance(step, Group) and step.keep)
 
 
-def _fan(members: tuple[Element, ...], policy: Policy) -> Fan:
+def _fan(members: tuple[Element, ...], element: Group | Chord) -> Fan:
     found: list[Stages] = []
     for member in members:
         if isinstance(member, Call):
@@ -78,11 +89,13 @@ def _fan(members: tuple[Element, ...], policy: Policy) -> Fan:
         match stages(member):
             case ():
                 pass
-            case (Fan(members=inner, policy=inner_policy),) if isinstance(member, Group) and inner_policy == _DEFAULT:
-                found.extend(inner)
+            case (Fan() as inner,) if (
+                isinstance(member, Group) and inner.policy == _DEFAULT and inner.open_index is None
+            ):
+                found.extend(inner.members)
             case sequence:
                 found.append(sequence)
-    return Fan(tuple(found), policy)
+    return Fan(tuple(found), element.policy, element.task_id, element.open_index)
 
 
 def _linked(sequence: Stages, links: tuple[Element, ...]) -> Stages:
@@ -100,6 +113,24 @@ def _linked(sequence: Stages, links: tuple[Element, ...]) -> Stages:
             return (*before, replace(last, members=(_linked(first, silent), *others)))
         case _:
             return sequence
+
+
+def _guarded(sequence: Stages, error_links: tuple[Element, ...]) -> Stages:
+    """Hang error links of a whole sequence behind its calls and the members of the fan that ends it."""
+    if not error_links:
+        return sequence
+    found: list[Stage] = []
+    for position, stage in enumerate(sequence, 1):
+        if isinstance(stage, Call):
+            new = tuple(link for link in error_links if link not in stage.error_links)
+            found.append(replace(stage, error_links=stage.error_links + new))
+        elif position == len(sequence):
+            found.append(
+                replace(stage, members=tuple(_guarded(member, error_links) for member in stage.members))
+            )
+        else:
+            found.append(stage)
+    return tuple(found)
 
 
 def _with_links(call: Call, links: tuple[Element, ...]) -> Call:

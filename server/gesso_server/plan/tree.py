@@ -31,6 +31,10 @@ class Policy:
     """Successes needed, for `Counts.QUORUM`; ignored otherwise."""
     single: bool = False
     """Whether the value is the one that arrived first, not a list."""
+    deadline_ms: int = 0
+    """How long after it was opened the join may take; 0 for no limit."""
+    cancel_rest: bool = False
+    """Whether members that are no longer needed are cancelled."""
 
 
 class Lane(NamedTuple):
@@ -53,6 +57,9 @@ class Call:
     timing: str = ""
     """Delay `d<ms>`, instant `a<Unix ms>` and last start `x<ms after acceptance>`, in any combination."""
     links: tuple[Element, ...] = ()
+    error_links: tuple[Element, ...] = ()
+    task_id: str = ""
+    """The id that the client chose; empty for the node's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class Chain:
 
     steps: tuple[Element, ...]
     links: tuple[Element, ...] = ()
+    error_links: tuple[Element, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,11 @@ class Group:
     keep: bool = False
     """Whether a group of one stays a group inside a chain."""
     links: tuple[Element, ...] = ()
+    error_links: tuple[Element, ...] = ()
+    task_id: str = ""
+    """The id that the client chose; empty for the node's own."""
+    open_index: int | None = None
+    """The number under which more members come later; None when it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +95,13 @@ class Chord:
     body: Element
     policy: Policy = field(default_factory=Policy)
     links: tuple[Element, ...] = ()
+    error_links: tuple[Element, ...] = ()
+    error_links_on_header: bool = False
+    """Whether `error_links` are also those of each member of the header."""
+    task_id: str = ""
+    """The id that the client chose for the header's join; empty for the node's own."""
+    open_index: int | None = None
+    """The number under which more members of the header come later; None when it is whole."""
 
 
 Element: TypeAlias = Call | Chain | Group | Chord

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.dispatch.values import Values
-from gesso_server.ids import NodeRef, span_id
-from gesso_server.store.partition import CanvasContext, Grant
-from gesso_server.store.records import parse_join_body, parse_task_body
+from gesso_server.ids import CanvasId, NodeRef, span_id
+from gesso_server.rpc.nodes import NodeView
+from gesso_server.store.partition import CanvasContext, Grant, Looked
+from gesso_server.store.records import base_of, parse_join_body, parse_task_body
 
 _INLINE_BYTES = 256 << 10
 _INLINE_COUNT = 10_000
@@ -20,15 +21,16 @@ class Assignments:
 
     async def add(self, response: pb.WorkResponse, grant: Grant, contexts: dict[str, CanvasContext]) -> None:
         """Add the assignment of a grant to a frame."""
-        group, body = parse_task_body(grant.body)
+        body = parse_task_body(grant.body, base_of(grant.timing))
         assignment = response.assignments.add()
-        assignment.MergeFromString(body)
+        assignment.MergeFromString(body.call)
         context = contexts[grant.canvas_id]
         canvas_id, index = grant.canvas_id, grant.index
         node_id = f"{canvas_id}-{index}"
         assignment.token.node_id = node_id
         assignment.token.attempt = grant.attempt
         assignment.token.nonce = int(grant.nonce, 16)
+        assignment.task_id = body.task_id
         assignment.trace_id = context.trace_id
         assignment.span_id = span_id(canvas_id, index)
         assignment.root_id = node_id if context.root is None else f"{canvas_id}-{context.root}"
@@ -36,21 +38,39 @@ class Assignments:
         assignment.failure_count = grant.failures
         if grant.parent is not None:
             assignment.parent_id = f"{canvas_id}-{grant.parent}"
-        if group is not None:
-            assignment.group_id = f"{canvas_id}-{group}"
+        if body.arrives is not None:
+            assignment.group_id = f"{canvas_id}-{body.arrives}"
         await self._add_input(assignment, grant)
 
     async def _add_input(self, assignment: pb.Assignment, grant: Grant) -> None:
-        if grant.source_kind == "T":
-            assignment.value.CopyFrom(pb.Outcome.FromString(grant.source_value).value)
-        elif grant.source_kind == "J" and grant.source is not None:
-            join = parse_join_body(grant.source_value)
-            outcomes = await self._values.small(
-                grant.canvas_id, join, most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
-            )
-            if outcomes is None:
-                assignment.elsewhere.node_id = NodeRef(grant.canvas_id, grant.source).node_id
-                return
-            assignment.values.SetInParent()
-            for outcome in outcomes:
-                assignment.values.values.add().CopyFrom(pb.Outcome.FromString(outcome).value)
+        value = grant.source_value
+        match grant.source_kind:
+            case "F" if isinstance(value, Looked) and grant.source is not None:
+                _add_failure(assignment, NodeView.of(NodeRef(grant.canvas_id, grant.source), value))
+            case "T" if isinstance(value, bytes):
+                assignment.value.CopyFrom(pb.Outcome.FromString(value).value)
+            case "J" if isinstance(value, bytes) and grant.source is not None:
+                await self._add_join(assignment, grant.canvas_id, grant.source, value, base_of(grant.source_timing))
+
+    async def _add_join(
+        self, assignment: pb.Assignment, canvas_id: CanvasId, index: int, body: bytes, base: int
+    ) -> None:
+        outcomes = await self._values.small(
+            canvas_id, index, parse_join_body(body, base), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
+        )
+        if outcomes is None:
+            assignment.elsewhere.node_id = NodeRef(canvas_id, index).node_id
+            return
+        assignment.values.SetInParent()
+        for outcome in outcomes:
+            assignment.values.values.add().CopyFrom(pb.Outcome.FromString(outcome).value)
+
+
+def _add_failure(assignment: pb.Assignment, failed: NodeView) -> None:
+    assignment.failed.task_id = failed.task_id
+    error = failed.error()
+    if error is not None:
+        assignment.failed.error.CopyFrom(error)
+    if not failed.record.join:
+        signature = pb.Assignment.FromString(failed.task_body().call).signature
+        assignment.failed.signature.CopyFrom(signature)

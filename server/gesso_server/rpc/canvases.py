@@ -13,14 +13,14 @@ from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import value_item_pb2, worker_service_pb2
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission
-from gesso_server.dispatch.values import Mark, NoValueError, Step
-from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id, parse_node_id
+from gesso_server.dispatch.values import Mark, NoValueError, Settled, Step
+from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
 from gesso_server.rpc.elements import Elements
 from gesso_server.rpc.listing import Nodes
-from gesso_server.rpc.nodes import NodeView, submitted, summary
+from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
 from gesso_server.rpc.service import Context
-from gesso_server.store.records import State, parse_join_body
+from gesso_server.store.records import State
 
 NAMESPACE = "default"
 """The namespace of callers without credentials."""
@@ -31,6 +31,7 @@ _INLINE_BYTES = 256 << 10
 _INLINE_COUNT = 50_000
 _FRAME_BYTES = 1 << 20
 _PAGE_SIZE, _PAGE_LIMIT = 100, 1000
+_TASK_ID_LENGTH = 128
 
 
 class Canvases:
@@ -81,7 +82,7 @@ class Canvases:
 
     async def get_node(self, request: pb.GetNodeRequest, _context: Context) -> pb.GetNodeResponse:
         """Serve CoordinatorService.GetNode."""
-        canvas, view = await self._nodes.one(_node_ref(request.node_id))
+        canvas, view = await self._nodes.one(await self._ref(request.node_id))
         node = view.node(canvas)
         parent = await self._nodes.parent(view)
         if parent is not None:
@@ -97,10 +98,10 @@ class Canvases:
                 ref = NodeRef(_canvas_id(request.canvas_id, "canvas_id"), 0)
                 indexes = range((await self._nodes.canvas(ref.canvas_id)).node_count)
             case "members_of":
-                ref = _node_ref(request.members_of, "members_of")
+                ref = await self._ref(request.members_of, "members_of")
                 indexes = list(self._nodes.members((await self._nodes.one(ref))[1]))
             case "children_of":
-                ref = _node_ref(request.children_of, "children_of")
+                ref = await self._ref(request.children_of, "children_of")
                 indexes = await self._nodes.children((await self._nodes.one(ref))[1])
             case _:
                 raise invalid("BAD_ID", "say whose nodes to list", "canvas_id")
@@ -120,7 +121,7 @@ class Canvases:
 
     async def wait(self, request: pb.WaitNodeRequest, timeout: float | None) -> pb.WaitNodeResponse:  # noqa: ASYNC109
         """Wait for a node's end, `timeout` seconds at the most."""
-        ref = _node_ref(request.node_id)
+        ref = await self._ref(request.node_id)
         try:
             async with asyncio.timeout(timeout):
                 looked = await self._coordinator.waits.wait(NAMESPACE, ref)
@@ -141,13 +142,15 @@ class Canvases:
             response.custom_state = view.outcome.ignored.custom_state
         elif view.record.join:
             await self._join_value(view, response)
+        elif view.elsewhere:
+            response.elsewhere.SetInParent()
         else:
             response.value.CopyFrom(view.outcome.value)
         return response
 
     async def _join_value(self, view: NodeView, response: pb.WaitNodeResponse) -> None:
         outcomes = await self._coordinator.values.small(
-            view.ref.canvas_id, parse_join_body(view.looked.body), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
+            view.ref.canvas_id, view.ref.index, view.join_body(), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
         )
         if outcomes is None:
             response.elsewhere.SetInParent()
@@ -160,49 +163,74 @@ class Canvases:
         self, request: pb.ReadValueRequest, _context: Context
     ) -> AsyncIterator[pb.ReadValueResponse]:
         """Serve CoordinatorService.ReadValue."""
-        async for items in self.value(_node_ref(request.node_id)):
+        async for items in self.value(await self._ref(request.node_id)):
             yield pb.ReadValueResponse(items=items)
+
+    async def _ref(self, text: str, field: str = "node_id") -> NodeRef:
+        """Return the node that an id names: a node's own, or one that a client chose."""
+        if not 0 < len(text) <= _TASK_ID_LENGTH:
+            raise invalid("BAD_ID", f"a node's id has 1 to {_TASK_ID_LENGTH} characters", field)
+        found = await self._coordinator.submissions.names.find(NAMESPACE, text)
+        if found is None:
+            raise not_found("node")
+        return found
+
+    async def cancel_canvas(self, request: pb.CancelCanvasRequest, _context: Context) -> pb.CancelCanvasResponse:
+        """Serve CoordinatorService.CancelCanvas."""
+        canvas_id = _canvas_id(request.canvas_id, "canvas_id")
+        found = await self._coordinator.cancellations.canvas(NAMESPACE, canvas_id, terminate=request.terminate)
+        if found is None:
+            raise not_found("canvas")
+        return pb.CancelCanvasResponse(already_terminal=not found)
+
+    async def revoke_nodes(self, request: pb.RevokeNodesRequest, _context: Context) -> pb.RevokeNodesResponse:
+        """Serve CoordinatorService.RevokeNodes."""
+        if request.stamps:
+            text = "revoking by stamp is not served yet"
+            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "stamps")
+        if len(request.node_ids) > _PAGE_LIMIT:
+            raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} nodes", "node_ids")
+        refs = [await self._ref(text, "node_ids") for text in request.node_ids]
+        count = await self._coordinator.cancellations.nodes(NAMESPACE, refs, terminate=request.terminate)
+        return pb.RevokeNodesResponse(revoked_count=count)
 
     async def value(self, ref: NodeRef) -> AsyncIterator[list[value_item_pb2.ValueItem]]:
         """Walk through the value of a node, in parts of about 1 MiB."""
         _, view = await self._nodes.one(ref)
         if view.record.state is not State.SUCCEEDED:
             raise NoValueError
-        if not view.record.join:
-            yield [_item(view.looked.outcome)]
-            return
         items: list[value_item_pb2.ValueItem] = []
         size = 0
-        async for step in self._coordinator.values.walk(ref.canvas_id, parse_join_body(view.looked.body)):
-            items.append(_item(step))
+        async for step in self._coordinator.values.walk(ref.canvas_id, ref.index):
+            items.append(await self._item(ref, step))
             size += 8 + (len(step) if isinstance(step, bytes) else 0)
             if size > _FRAME_BYTES:
                 yield items
                 items, size = [], 0
         yield items
 
-
-def _item(step: Step) -> value_item_pb2.ValueItem:
-    match step:
-        case bytes():
-            return value_item_pb2.ValueItem(value=worker_service_pb2.Outcome.FromString(step).value)
-        case Mark.BEGIN:
-            return value_item_pb2.ValueItem(begin=value_item_pb2.ValueItem.ListBegin())
-        case Mark.END:
-            return value_item_pb2.ValueItem(end=value_item_pb2.ValueItem.ListEnd())
+    async def _item(self, ref: NodeRef, step: Step) -> value_item_pb2.ValueItem:
+        item = value_item_pb2.ValueItem()
+        match step:
+            case bytes():
+                item.value.CopyFrom(worker_service_pb2.Outcome.FromString(step).value)
+            case Mark.BEGIN:
+                item.begin.SetInParent()
+            case Mark.END:
+                item.end.SetInParent()
+            case Settled(index, state):
+                item.outcome.state = node_state(state)
+                if state.final and state is not State.SUCCEEDED:
+                    _, view = await self._nodes.one(NodeRef(ref.canvas_id, index))
+                    if (error := view.error()) is not None:
+                        item.outcome.error.CopyFrom(error)
+        return item
 
 
 def _canvas_id(text: str, field: str) -> CanvasId:
     found = parse_canvas_id(text)
     if found is None:
         raise invalid("BAD_ID", "a canvas's id is 32 lower-case hexadecimal digits", field)
-    return found
-
-
-def _node_ref(text: str, field: str = "node_id") -> NodeRef:
-    found = parse_node_id(text)
-    if found is None:
-        raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", field)
     return found
 
 

@@ -9,6 +9,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 import grpc
 from google.protobuf import duration_pb2, timestamp_pb2
@@ -33,23 +35,48 @@ _HEADERS, _HEADER_BYTES = 32, 8192
 _NANOS = 1_000_000_000
 _UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 
+_TASK_ID = re.compile(r"[!-~]{0,128}", re.ASCII)
+_Iteration = worker_service_pb2.Assignment
+
 Stamps = Mapping[str, signature_pb2.Stamp]
+
+
+class _Hung(NamedTuple):
+    """What hangs on an element."""
+
+    links: tuple[Element, ...] = ()
+    error_links: tuple[Element, ...] = ()
 
 
 class Elements:
     """Converts one canvas."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, opened: Iterable[canvas_pb2.Canvas] = ()) -> None:
+        """Prepare to convert.
+
+        Args:
+            limits: How large things may be.
+            opened: The groups and chords that grow, by number; elements of the canvas itself, not copies.
+        """
         self._limits = limits
+        self._opened = {id(canvas): number for number, canvas in enumerate(opened)}
         self._lanes: dict[tuple[str, str, int, bool], Lane] = {}
 
-    def convert(self, canvas: canvas_pb2.Canvas) -> Element:
-        """Convert a whole canvas.
+    def convert(self, canvas: canvas_pb2.Canvas, inherited: Stamps = MappingProxyType({})) -> Element:
+        """Convert a whole canvas, whose elements bear the stamps inherited as well.
 
         Raises:
             Refusal: If something in it is wrong; `path` says where, from the canvas inwards.
         """
-        return self._element(canvas, {}, 1)
+        return self._element(canvas, inherited, 1)
+
+    def members(self, canvases: Iterable[canvas_pb2.Canvas], inherited: Stamps) -> tuple[Element, ...]:
+        """Convert members that come later.
+
+        Raises:
+            Refusal: If something in one is wrong; `path` says where, from `members` inwards.
+        """
+        return self._elements(canvases, "members", inherited, 1)
 
     def _element(self, canvas: canvas_pb2.Canvas, inherited: Stamps, depth: int) -> Element:
         if depth > self._limits.depth:
@@ -59,22 +86,28 @@ class Elements:
         if kind != "signature" or canvas.steps or canvas.members or canvas.header or canvas.HasField("body"):
             _check_parts(canvas, kind)
         stamps = _stamps(canvas.stamps, inherited) if canvas.stamps else inherited
-        if canvas.error_links:
-            text = "error links are not served yet"
-            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", text, "error_links")
-        links = self._elements(canvas.links, "links", stamps, depth) if canvas.links else ()
+        hung = _Hung(
+            self._elements(canvas.links, "links", stamps, depth) if canvas.links else (),
+            self._elements(canvas.error_links, "error_links", stamps, depth) if canvas.error_links else (),
+        )
         match kind:
             case "signature":
-                return self._call(canvas.signature, stamps, links)
+                return self._call(canvas.signature, stamps, hung)
             case "chain":
-                return Chain(self._elements(canvas.steps, "steps", stamps, depth), links)
+                return Chain(self._elements(canvas.steps, "steps", stamps, depth), *hung)
             case "group":
                 members = self._elements(canvas.members, "members", stamps, depth)
-                return Group(members, _policy(canvas.group), canvas.group.keep, links)
+                opened = self._opened.get(id(canvas))
+                task_id = _task_id(canvas.task_id, "task_id")
+                return Group(members, _policy(canvas.group), canvas.group.keep, *hung, task_id, opened)
             case "chord":
-                return self._chord(canvas, stamps, links, depth)
-            case "map" | "starmap" | "chunks":
-                raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{kind} is not served yet", kind)
+                return self._chord(canvas, stamps, hung, depth)
+            case "map":
+                return self._over_items(canvas.map, "map", _Iteration.ITERATION_MAP, stamps, hung)
+            case "starmap":
+                return self._over_items(canvas.starmap, "starmap", _Iteration.ITERATION_STARMAP, stamps, hung)
+            case "chunks":
+                return self._chunks(canvas.chunks, stamps, hung)
             case None if depth == 1:
                 raise invalid("CANVAS_REQUIRED", "the request has no canvas")
             case _:
@@ -91,7 +124,7 @@ class Elements:
             raise refusal.within(f"{field}[{len(found)}]") from None
         return tuple(found)
 
-    def _chord(self, canvas: canvas_pb2.Canvas, stamps: Stamps, links: tuple[Element, ...], depth: int) -> Chord:
+    def _chord(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, depth: int) -> Chord:
         header = self._elements(canvas.header, "header", stamps, depth)
         if not canvas.HasField("body"):
             raise invalid("BODY_REQUIRED", "the chord has no body", "body")
@@ -99,23 +132,64 @@ class Elements:
             body = self._element(canvas.body, stamps, depth + 1)
         except Refusal as refusal:
             raise refusal.within("body") from None
-        return Chord(header, body, _policy(canvas.chord), links)
+        task_id = _task_id(canvas.task_id, "task_id")
+        on_header = canvas.chord.error_links_on_header
+        return Chord(header, body, _policy(canvas.chord), *hung, on_header, task_id, self._opened.get(id(canvas)))
 
-    def _call(self, signature: signature_pb2.Signature, stamps: Stamps, links: tuple[Element, ...]) -> Call:
+    def _call(self, signature: signature_pb2.Signature, stamps: Stamps, hung: _Hung) -> Call:
         try:
-            options = signature.options if signature.HasField("options") else None
-            timing = _timing(options) if options is not None else ""
-            lane = self._lane(signature.task, options, timed=bool(timing))
-            self._check_payload(signature.args, "args")
-            self._check_payload(signature.kwargs, "kwargs")
-            if options is not None:
-                _check_options(options)
+            return self._checked_call(worker_service_pb2.Assignment(signature=signature), stamps, hung)
         except Refusal as refusal:
             raise refusal.within("signature") from None
-        assignment = worker_service_pb2.Assignment(signature=signature)
+
+    def _over_items(
+        self,
+        mapped: canvas_pb2.Map | canvas_pb2.Starmap,
+        field: str,
+        iteration: worker_service_pb2.Assignment.Iteration,
+        stamps: Stamps,
+        hung: _Hung,
+    ) -> Call:
+        try:
+            return self._items(mapped.task, mapped.items, iteration, stamps, hung)
+        except Refusal as refusal:
+            raise refusal.within(field) from None
+
+    def _chunks(self, chunks: canvas_pb2.Chunks, stamps: Stamps, hung: _Hung) -> Group:
+        try:
+            starmap = _Iteration.ITERATION_STARMAP
+            parts = tuple(self._items(chunks.task, part, starmap, stamps, _Hung()) for part in chunks.parts)
+        except Refusal as refusal:
+            raise refusal.within("chunks") from None
+        return Group(parts, Policy(), False, *hung)  # noqa: FBT003  `keep`
+
+    def _items(
+        self,
+        task: signature_pb2.Signature,
+        items: payload_pb2.Payload,
+        iteration: worker_service_pb2.Assignment.Iteration,
+        stamps: Stamps,
+        hung: _Hung,
+    ) -> Call:
+        assignment = worker_service_pb2.Assignment(signature=task, iteration=iteration)
+        assignment.signature.args.CopyFrom(items)
+        assignment.signature.immutable = True
+        return self._checked_call(assignment, stamps, hung)
+
+    def _checked_call(self, assignment: worker_service_pb2.Assignment, stamps: Stamps, hung: _Hung) -> Call:
+        signature = assignment.signature
+        options = signature.options if signature.HasField("options") else None
+        timing = _timing(options) if options is not None else ""
+        lane = self._lane(signature.task, options, timed=bool(timing))
+        self._check_payload(signature.args, "args")
+        self._check_payload(signature.kwargs, "kwargs")
+        task_id = ""
+        if options is not None:
+            _check_options(options)
+            task_id = _task_id(options.task_id, "options.task_id")
         for key, stamp in stamps.items():
             assignment.stamps[key].CopyFrom(stamp)
-        return Call(lane, assignment.SerializeToString(), signature.immutable, timing, links)
+        return Call(lane, assignment.SerializeToString(), signature.immutable, timing, *hung, task_id)
 
     def _lane(self, task: str, options: signature_pb2.SignatureOptions | None, *, timed: bool) -> Lane:
         queue = options.queue if options is not None and options.queue else DEFAULT_QUEUE
@@ -159,13 +233,25 @@ def _policy(element: canvas_pb2.Group | canvas_pb2.Chord) -> Policy:
     if not element.HasField("policy"):
         return Policy()
     policy = element.policy
-    if policy.HasField("deadline") or policy.cancel_rest:
-        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "deadlines and cancel_rest are not served yet", "policy")
+    deadline = _milliseconds(policy.deadline, "policy.deadline") if policy.HasField("deadline") else 0
+    rest = policy.cancel_rest
     match policy.WhichOneof("needs"):
-        case "all" | None:
-            return Policy()
+        case "settled":
+            return Policy(counts=Counts.SETTLED, deadline_ms=deadline, cancel_rest=rest)
+        case "quorum":
+            if policy.quorum.count < 1:
+                raise invalid("OUT_OF_RANGE", "a quorum is at least 1", "policy.quorum.count")
+            return Policy(counts=Counts.QUORUM, need=policy.quorum.count, deadline_ms=deadline, cancel_rest=rest)
+        case "first":
+            return Policy(counts=Counts.QUORUM, need=1, single=True, deadline_ms=deadline, cancel_rest=rest)
         case _:
-            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "join policies are not served yet", "policy")
+            return Policy(deadline_ms=deadline, cancel_rest=rest)
+
+
+def _task_id(text: str, path: str) -> str:
+    if not _TASK_ID.fullmatch(text):
+        raise invalid("BAD_ID", "an id has at most 128 printable ASCII characters and no spaces", path)
+    return text
 
 
 def _timing(options: signature_pb2.SignatureOptions) -> str:
@@ -198,7 +284,7 @@ def _instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
 
 
 def _check_options(options: signature_pb2.SignatureOptions) -> None:
-    for field in ("task_id", "concurrency_key"):
+    for field in ("concurrency_key",):
         if getattr(options, field):
             raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
     for field in ("soft_time_limit", "time_limit"):

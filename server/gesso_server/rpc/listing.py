@@ -11,7 +11,7 @@ from gesso_server.plan import Open, Run, Start
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.rpc.refusal import not_found
 from gesso_server.store.partition import LookedCanvas
-from gesso_server.store.records import parse_edges, parse_join_body
+from gesso_server.store.records import parse_edges
 
 _MOST_CHILDREN = 10_000
 
@@ -71,7 +71,7 @@ class Nodes:
         """Return the indexes of a join's members in order; nothing for a task."""
         if not view.record.join:
             return ()
-        return chain.from_iterable(run.indexes for run in parse_join_body(view.looked.body).inputs)
+        return chain.from_iterable(run.indexes for run in view.join_body().inputs)
 
     async def children(self, view: NodeView) -> list[int]:
         """Return what a node sets free: links first, then the step behind it; of a group, the group alone."""
@@ -86,7 +86,7 @@ class Nodes:
                 found.append(index)
                 if joins:
                     join = (await self.one(NodeRef(view.ref.canvas_id, index)))[1]
-                    beyond = max([index, *(inner.indexes[-1] for inner in parse_join_body(join.looked.body).inputs)])
+                    beyond = max([index, *(inner.indexes[-1] for inner in join.join_body().inputs)])
         return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gesso.v1 import canvas_summary_pb2, coordinator_service_pb2, node_pb2, task_error_pb2, worker_service_pb2
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.store.partition import Accepted, Looked, LookedCanvas
-from gesso_server.store.records import Record, State, parse_join_body, parse_record, parse_task_body
+from gesso_server.store.records import JoinBody, Record, State, TaskBody, parse_join_body, parse_record, parse_task_body
 
 _STATES = {
     State.WAITING: node_pb2.Node.STATE_WAITING,
@@ -15,6 +15,7 @@ _STATES = {
     State.GRANTED: node_pb2.Node.STATE_GRANTED,
     State.RUNNING: node_pb2.Node.STATE_RUNNING,
     State.RETRY_WAIT: node_pb2.Node.STATE_RETRY_WAIT,
+    State.REVOKING: node_pb2.Node.STATE_CANCELLING,
     State.CANCELLING: node_pb2.Node.STATE_CANCELLING,
     State.REPLACED: node_pb2.Node.STATE_REPLACED,
     State.OPEN: node_pb2.Node.STATE_OPEN,
@@ -35,7 +36,7 @@ _OWN_ERRORS = {
     State.REVOKED: ("gesso.TaskRevokedError", "revoked"),
     State.EXPIRED: ("gesso.TaskRevokedError", "expired"),
     State.CANCELLED: ("gesso.TaskRevokedError", "cancelled"),
-    State.FAILED: ("gesso.ChordError", "the join could not get what it needs"),
+    State.FAILED: ("gesso.JoinTimeout", "the join did not get what it needs, or not in time"),
 }
 
 
@@ -58,16 +59,34 @@ class NodeView:
         return worker_service_pb2.Outcome.FromString(self.looked.outcome)
 
     @property
+    def elsewhere(self) -> bool:
+        """Whether its value is another node's: it was replaced with a canvas that ends in a join."""
+        return self.looked.outcome.startswith(b"\0")
+
+    def task_body(self) -> TaskBody:
+        """Return what its body says; for tasks only."""
+        return parse_task_body(self.looked.body, self.record.base)
+
+    def join_body(self) -> JoinBody:
+        """Return what its body says; for joins only."""
+        return parse_join_body(self.looked.body, self.record.base)
+
+    @property
     def group(self) -> int | None:
         """The join that it begins a member of."""
-        body = self.looked.body
-        return parse_join_body(body).group if self.record.join else parse_task_body(body)[0]
+        return self.join_body().group if self.record.join else self.task_body().begins
+
+    @property
+    def task_id(self) -> str:
+        """The id that it goes by."""
+        return (self.join_body() if self.record.join else self.task_body()).task_id or self.ref.node_id
 
     def handle(self) -> node_pb2.Handle:
         """Return what a client asks about it with."""
         join = self.record.join
         return node_pb2.Handle(
             node_id=self.ref.node_id,
+            task_id=(self.join_body() if join else self.task_body()).task_id,
             kind=node_pb2.Node.KIND_JOIN if join else node_pb2.Node.KIND_TASK,
             member_count=self.record.total,
         )
@@ -113,10 +132,10 @@ class NodeView:
             node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
         if not record.join:
             _, node.queue, _, node.task = self.looked.lane.split("|", 3)
-            assignment = worker_service_pb2.Assignment.FromString(parse_task_body(self.looked.body)[1])
+            assignment = worker_service_pb2.Assignment.FromString(self.task_body().call)
             for key, stamp in assignment.stamps.items():
                 node.stamps[key].CopyFrom(stamp)
-        if self.looked.outcome:
+        if self.looked.outcome and not self.elsewhere:
             outcome = self.outcome
             if outcome.HasField("run_duration"):
                 node.run_duration.CopyFrom(outcome.run_duration)
@@ -132,6 +151,11 @@ def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.Tas
         error = task_error_pb2.TaskError(type=name, message=text)
     error.node_id = ref.node_id
     return error
+
+
+def node_state(state: State) -> node_pb2.Node.State:
+    """Return a state as clients see it."""
+    return _STATES[state]
 
 
 def submitted(accepted: Accepted) -> coordinator_service_pb2.SubmitCanvasResponse:

@@ -1,51 +1,122 @@
-"""What workers report, as the store takes it."""
+"""What workers report, as the store takes it.
+
+What cannot be taken as it is (an outcome that is too large, a replacement that is no canvas) is a failure of the task,
+with an error that says so: the attempt is over either way.
+"""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 from gesso.v1 import worker_service_pb2 as pb
+from gesso_server.config import Limits
+from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementError
+from gesso_server.ids import CanvasId, NodeRef
+from gesso_server.plan import PlanError
+from gesso_server.rpc.elements import Elements
+from gesso_server.rpc.nodes import NodeView
+from gesso_server.rpc.refusal import Refusal
 from gesso_server.store.partition import Reported, TokenRef
 
 _MOST_BYTES = 1_200_000
 """An outcome: a payload of 1 MiB and what goes with it."""
-_NO_DELAY = timedelta()
+_MS = timedelta(milliseconds=1)
 _UNKNOWN_DELAY_MS = 1000
 """How long a task waits that a worker did not know although it said it did."""
+_RETRIES = 3
+"""How often a task is retried that does not say how often."""
+_RETRY_DELAY_MS = 180_000
+"""How long a retry waits that does not say how long: Celery's `default_retry_delay`."""
 
 
-def reported(token: TokenRef, outcome: pb.Outcome, worker: str) -> Reported:
-    """Return an outcome as the store takes it. One that cannot be taken is a failure of the task."""
-    outcome.worker = worker
-    kind, delay_ms = "v", 0
-    match outcome.WhichOneof("kind"):
-        case "value":
-            pass
-        case "error":
-            kind = "e"
-        case "ignored":
-            kind = "i"
-        case "rejected" if outcome.rejected.unknown_task:
-            kind, delay_ms = "q", _UNKNOWN_DELAY_MS
-        case "rejected":
-            kind = "q" if outcome.rejected.requeue else "r"
-        case "replacement":
-            return _failed(token, outcome, "gesso.NotServed", "replacing a task is not served yet")
-        case "retry":
-            return _failed(token, outcome, "gesso.NotServed", "retries are not served yet")
-        case None:
-            return _failed(token, outcome, "gesso.BadOutcome", "the worker reported no outcome")
-    if outcome.added_members:
-        return _failed(token, outcome, "gesso.NotServed", "adding to a chord is not served yet")
-    blob = outcome.SerializeToString()
-    if len(blob) > _MOST_BYTES:
-        text = f"the outcome has {len(blob)} bytes, more than {_MOST_BYTES}"
-        return _failed(token, outcome, "gesso.ResultTooLarge", text)
-    return Reported(token, kind, blob, delay_ms)
+class Reports:
+    """Converts what one worker reports."""
 
+    def __init__(self, coordinator: Coordinator, namespace: str, worker: str) -> None:
+        self._coordinator = coordinator
+        self._namespace = namespace
+        self._worker = worker
+        self._limits: Limits = coordinator.config.limits
 
-def _failed(token: TokenRef, outcome: pb.Outcome, name: str, text: str) -> Reported:
-    failed = pb.Outcome(worker=outcome.worker, run_duration=outcome.run_duration)
-    failed.error.type = name
-    failed.error.message = text
-    return Reported(token, "e", failed.SerializeToString())
+    async def reported(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
+        """Return an outcome as the store takes it.
+
+        Raises:
+            StoreError: If what comes with it cannot be staged.
+        """
+        outcome.worker = self._worker
+        if outcome.added_members or outcome.HasField("replacement"):
+            return await self._extended(token, outcome)
+        return self._plain(token, outcome)
+
+    def _plain(self, token: TokenRef, outcome: pb.Outcome, extra: str = "") -> Reported:
+        kind, delay_ms = "v", 0
+        match outcome.WhichOneof("kind"):
+            case "value":
+                pass
+            case "error":
+                kind = "e"
+            case "ignored":
+                kind = "i"
+            case "rejected" if outcome.rejected.unknown_task:
+                kind, delay_ms = "q", _UNKNOWN_DELAY_MS
+            case "rejected":
+                kind = "q" if outcome.rejected.requeue else "r"
+            case "retry":
+                return self._retry(token, outcome)
+            case _:
+                return self._failed(token, outcome, "gesso.BadOutcome", "the worker reported no outcome")
+        blob = outcome.SerializeToString()
+        if len(blob) > _MOST_BYTES:
+            text = f"the outcome has {len(blob)} bytes, more than {_MOST_BYTES}"
+            return self._failed(token, outcome, "gesso.ResultTooLarge", text)
+        return Reported(token, kind, blob, delay_ms, extra)
+
+    def _retry(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
+        retry = outcome.retry
+        most = retry.max_retry_count if retry.HasField("max_retry_count") else _RETRIES
+        delay_ms = retry.delay.ToTimedelta() // _MS if retry.HasField("delay") else _RETRY_DELAY_MS
+        failed = pb.Outcome(error=retry.error, worker=outcome.worker, run_duration=outcome.run_duration)
+        return Reported(token, "y", failed.SerializeToString(), max(0, delay_ms), str(max(0, most)))
+
+    def _failed(self, token: TokenRef, outcome: pb.Outcome, name: str, text: str) -> Reported:
+        failed = pb.Outcome(worker=outcome.worker, run_duration=outcome.run_duration)
+        failed.error.type = name
+        failed.error.message = text
+        return Reported(token, "e", failed.SerializeToString())
+
+    async def _extended(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
+        try:
+            extra = await self._staged(NodeRef(CanvasId(token.canvas_id), token.index), outcome)
+        except Refusal as refusal:
+            return self._failed(token, outcome, "gesso.InvalidCanvas", refusal.text)
+        except PlanError as error:
+            return self._failed(token, outcome, "gesso.InvalidCanvas", str(error))
+        except EmptyReplacementError:
+            return self._failed(token, outcome, "builtins.ValueError", "a task cannot be replaced with an empty canvas")
+        except CanvasGoneError:
+            extra = ""  # the token is not current any more, and the report changes nothing
+        del outcome.added_members[:]
+        if outcome.HasField("replacement"):
+            return Reported(token, "p" if extra else "i", b"", 0, extra)
+        return self._plain(token, outcome, extra)
+
+    async def _staged(self, ref: NodeRef, outcome: pb.Outcome) -> str:
+        partition = self._coordinator.store.partition_of(ref.canvas_id)
+        found = await partition.look(self._namespace, ref.canvas_id, [ref.index]) if partition else None
+        if found is None or found[1][0] is None:
+            raise CanvasGoneError
+        view = NodeView.of(ref, found[1][0])
+        body = view.task_body()
+        stamps = pb.Assignment.FromString(body.call).stamps
+        elements = Elements(self._limits)
+        extensions = self._coordinator.extensions
+        lines = []
+        if outcome.HasField("replacement"):
+            element = elements.convert(outcome.replacement.canvas, stamps)
+            lines.append(await extensions.replacement(self._namespace, ref, element, view.task_id))
+        if outcome.added_members and body.arrives is not None:
+            members = elements.members(outcome.added_members, stamps)
+            lines.append(await extensions.additions(self._namespace, ref, body.arrives, members))
+        return "\n".join(line for line in lines if line)

@@ -44,6 +44,8 @@ class _CoordinatorService:
         self.list_nodes = canvases.list_nodes
         self.wait_node = canvases.wait_node
         self.read_value = canvases.read_value
+        self.cancel_canvas = canvases.cancel_canvas
+        self.revoke_nodes = canvases.revoke_nodes
 
 
 class Server:

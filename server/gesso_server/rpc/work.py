@@ -17,9 +17,9 @@ from gesso_server.ids import parse_node_id
 from gesso_server.rpc.assignments import Assignments
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.refusal import Refusal, draining, invalid
-from gesso_server.rpc.reports import reported
+from gesso_server.rpc.reports import Reports
 from gesso_server.rpc.service import Context
-from gesso_server.store.partition import Hello, Reported, SessionId, TokenRef, Welcomed
+from gesso_server.store.partition import Hello, SessionId, TokenRef, Welcomed
 
 _log = logging.getLogger(__name__)
 
@@ -71,7 +71,8 @@ class Work:
     async def _exchange(
         self, session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest]
     ) -> AsyncIterator[pb.WorkResponse]:
-        reader = asyncio.create_task(_read(session, hello, requests, self._coordinator.config.timing))
+        reports = Reports(self._coordinator, NAMESPACE, hello.worker)
+        reader = asyncio.create_task(_read(session, reports, requests, self._coordinator.config.timing))
         try:
             while (out := await session.exchange()) is not None:
                 yield await self._frame(out)
@@ -95,6 +96,9 @@ class Work:
         response = pb.WorkResponse(acknowledged_frame=out.acknowledged, draining=out.draining)
         for grant in out.grants:
             await self._assignments.add(response, grant, out.contexts)
+        for token, terminate in out.cancellations:
+            cancellation = response.cancellations.add(terminate=terminate)
+            _set_token(cancellation.token, token)
         for token, letter in out.refusals:
             refusal = response.refusals.add(reason=_REASONS[letter])
             _set_token(refusal.token, token)
@@ -119,7 +123,7 @@ async def _first(requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> pb.
         raise invalid("PROTOCOL", "the stream ended before a hello", "hello") from None
 
 
-async def _read(session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> None:
+async def _read(session: Session, reports: Reports, requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> None:
     """Take frames in until the worker has no more; a worker that is silent for too long ends the stream."""
     try:
         while True:
@@ -133,7 +137,7 @@ async def _read(session: Session, hello: Hello, requests: AsyncIterator[pb.WorkR
                 raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HEARTBEAT_TIMEOUT", text) from None
             if request.HasField("hello"):
                 raise invalid("PROTOCOL", "a hello stands in the first message only", "hello")
-            session.offer(_incoming(request, session, hello.worker))
+            session.offer(await _incoming(request, session, reports))
             if request.HasField("goodbye"):
                 session.said_goodbye = True
                 return
@@ -141,7 +145,7 @@ async def _read(session: Session, hello: Hello, requests: AsyncIterator[pb.WorkR
         session.close()
 
 
-def _incoming(request: pb.WorkRequest, session: Session, worker: str) -> Incoming:
+async def _incoming(request: pb.WorkRequest, session: Session, reports: Reports) -> Incoming:
     if not 0 <= request.credit_count <= _MOST_CREDITS - max(session.credits, 0):
         text = f"credits are not negative, and at most {_MOST_CREDITS} outstanding"
         raise invalid("BAD_CREDIT", text, "credit_count")
@@ -150,12 +154,8 @@ def _incoming(request: pb.WorkRequest, session: Session, worker: str) -> Incomin
         request.credit_count,
         list(_tokens(request.started)),
         list(_tokens(request.returned)),
-        [_reported(report, worker) for report in request.reports],
+        [await reports.reported(_token(report.token), report.outcome) for report in request.reports],
     )
-
-
-def _reported(report: pb.Report, worker: str) -> Reported:
-    return reported(_token(report.token), report.outcome, worker)
 
 
 def _tokens(tokens: Iterable[pb.Token]) -> Iterable[TokenRef]:

@@ -12,9 +12,10 @@ from importlib.resources import files
 from typing import NamedTuple
 
 # In the order in which they use each other.
-_PARTS = ("keys", "nodes", "canvases", "ready", "graph", "call", "leases", "reports")
+_PARTS = ("keys", "nodes", "canvases", "ready", "templates", "graph", "joins", "call", "leases", "reports")
 _FUNCTIONS = (
-    "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes",
+    "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
+    "cancel", "naming",
 )  # fmt: skip
 
 

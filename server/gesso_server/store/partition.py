@@ -61,6 +61,20 @@ class Reported(NamedTuple):
     kind: str
     blob: bytes
     delay_ms: int = 0
+    extra: str = ""
+    """For a retry how many times at the most; for a value or a replacement what is to be added, see the script."""
+
+
+class Looked(NamedTuple):
+    """A node as it stands."""
+
+    record: str
+    body: bytes
+    outcome: bytes
+    cause_record: str
+    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
+    cause_outcome: bytes
+    lane: str
 
 
 class Grant(NamedTuple):
@@ -71,13 +85,16 @@ class Grant(NamedTuple):
     attempt: int
     nonce: str
     failures: int
+    timing: str
     body: bytes
     source_kind: str
-    """T or t for a task, J or j for a join, F for a failure, '' for none; a capital takes its value."""
+    """T or t for a task, J or j for a join, F or f for a failure, '' for none; a capital takes its value."""
     source: int | None
-    source_value: bytes
-    """A task's outcome, or a join's body."""
+    source_value: bytes | Looked
+    """A task's outcome, a join's body, or a node that failed."""
     parent: int | None
+    source_timing: str
+    """Of a join."""
 
 
 class CanvasContext(NamedTuple):
@@ -167,6 +184,36 @@ class NewCanvas:
     result_ttl_ms: int
     request_ttl_ms: int
     lanes: Sequence[str]
+    templates: Sequence[bytes | str | int]
+    """Fields and values of its error links, as `records.template_fields` returns them."""
+    template_count: int
+    growing: int
+    """How many joins still grow."""
+
+
+class Reserved(NamedTuple):
+    """Room in a canvas."""
+
+    base: int
+    """The first index."""
+    templates: int
+    """The number of the first template."""
+    lanes: list[int]
+    """The number of each lane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthStep:
+    """Members that a growing join gains, staged before."""
+
+    number: int
+    """Of the step within its canvas, from 1."""
+    join: int
+    node_count: int
+    inputs: str
+    """As `records.runs_text` writes them."""
+    start: str
+    sealed: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,18 +229,6 @@ class Accepted:
     node_count: int
     trace_id: str
     duties: Duties
-
-
-class Looked(NamedTuple):
-    """A node as it stands."""
-
-    record: str
-    body: bytes
-    outcome: bytes
-    cause_record: str
-    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
-    cause_outcome: bytes
-    lane: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +278,7 @@ class Partition:
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
                 new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
-                len(new.lanes), *new.lanes, *_flat(nodes),
+                new.growing, len(new.lanes), len(new.templates) // 2, new.template_count, *new.lanes, *new.templates, *_flat(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
@@ -279,8 +314,8 @@ class Partition:
             args += token
         for token in frame.returned:
             args += token
-        for token, kind, blob, delay_ms in frame.reported:
-            args += (*token, kind, blob, delay_ms)
+        for token, kind, blob, delay_ms, extra in frame.reported:
+            args += (*token, kind, blob, delay_ms, extra)
         status, answers, items, contexts, more, own = await self._call("exchange", self._key, args)
         return Exchanged(
             status.decode(), answers.decode(), [_grant(item) for item in items], _contexts(contexts), bool(more),
@@ -339,6 +374,58 @@ class Partition:
         meta, found = await self._call("look", self._key, [canvas_id, namespace, *indexes])
         return (_looked_canvas(meta), [_looked(item) for item in found]) if meta else None
 
+    async def reserve(
+        self, canvas_id: CanvasId, *, nodes: int, templates: int, lanes: Sequence[str]
+    ) -> Reserved | None:
+        """Reserve room in a canvas. None when it is not active."""
+        reply = await self._call("grow_reserve", self._key, [canvas_id, nodes, templates, *lanes])
+        return Reserved(reply[0], reply[1], reply[2:]) if reply else None
+
+    async def stage_growth(
+        self, canvas_id: CanvasId, templates: Sequence[bytes | str | int], nodes: Iterable[StoredNode]
+    ) -> bool:
+        """Keep nodes at reserved indexes. False when there is no such canvas."""
+        args = [canvas_id, len(templates) // 2, *templates, *_flat(nodes)]
+        return bool(await self._call("grow_stage", self._key, args))
+
+    async def grow(self, canvas_id: CanvasId, step: GrowthStep) -> tuple[bool, Duties]:
+        """Give a growing join the members that were staged. False when the canvas is not active."""
+        args: list[bytes | str | int] = [
+            canvas_id, self._coordinator, step.number, step.join, step.node_count, step.inputs, step.start,
+            int(step.sealed),
+        ]  # fmt: skip
+        found, own = await self._call("grow_join", self._key, args)
+        return bool(found), _duties(own)
+
+    async def cancel_canvas(
+        self, namespace: str, canvas_id: CanvasId, *, terminate: bool
+    ) -> tuple[bool | None, Duties]:
+        """Cancel what has not ended. Returns whether anything had not, None when there is no such canvas."""
+        args = [canvas_id, namespace, self._coordinator, int(terminate)]
+        found, own = await self._call("cancel_canvas", self._key, args)
+        return (None if found < 0 else bool(found)), _duties(own)
+
+    async def cancel_node(
+        self, namespace: str, canvas_id: CanvasId, index: int, *, terminate: bool
+    ) -> tuple[bool | None, Duties]:
+        """Revoke one node. Returns whether it had not ended, None when there is no such node."""
+        args = [canvas_id, index, namespace, self._coordinator, int(terminate)]
+        found, own = await self._call("cancel_node", self._key, args)
+        return (None if found < 0 else bool(found)), _duties(own)
+
+    async def name(self, namespace: str, names: Sequence[tuple[str, str]], *, ttl_ms: int) -> None:
+        """Remember ids that a client chose: pairs of id and node id."""
+        await self._call("naming_set", self._key, [namespace, ttl_ms, *(part for pair in names for part in pair)])
+
+    async def named(self, namespace: str, task_id: str) -> str | None:
+        """Return the id of the node that a client's id names."""
+        found = await self._call("naming_get", self._key, [namespace, task_id])
+        return found.decode() if found else None
+
+    async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
+        """Return the first inputs of a quorum that succeeded, in the order in which they did."""
+        return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]
+
     async def outcomes(
         self, canvas_id: CanvasId, run: tuple[int, int, int], most_bytes: int
     ) -> list[tuple[str, bytes, bytes]]:
@@ -369,10 +456,11 @@ def _duties(reply: list[Any]) -> Duties:
 
 
 def _grant(item: list[Any]) -> Grant:
-    canvas_id, index, attempt, nonce, failures, body, kind, source, value, parent = item
+    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, source_timing = item
     return Grant(
-        CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, body, kind.decode(), _optional(source),
-        value, _optional(parent) if parent != b"-" else None,
+        CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, timing.decode(), body, kind.decode(),
+        _optional(source), value if isinstance(value, bytes) else _looked_one(value),
+        _optional(parent) if parent != b"-" else None, source_timing.decode(),
     )  # fmt: skip
 
 
@@ -386,6 +474,10 @@ def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
 def _looked(reply: list[bytes]) -> Looked | None:
     if not reply:
         return None
+    return _looked_one(reply)
+
+
+def _looked_one(reply: list[bytes]) -> Looked:
     record, body, outcome, cause_record, cause, lane = reply
     return Looked(record.decode(), body, outcome, cause_record.decode(), cause, lane.decode())
 

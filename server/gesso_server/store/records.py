@@ -1,7 +1,11 @@
 """Nodes as the store keeps them. `scripts/lib/nodes.lua` has the format and is the only other place that knows it.
 
-A node's body is what never changes and what no script reads: for a task a line with the join that it begins a
-member of, and the caller's bytes; for a join its inputs in header order.
+A node's body is what never changes and what no script reads but to add inputs to a join:
+
+    task   begins|arrives|id NEWLINE caller's bytes    the joins that it begins and ends a member of, the id it goes by
+    join   group|policy|id|inputs                      the join that it is a member of; runs of inputs in header order
+
+A task's line is empty, or one number, where that says all. Indexes in a body count from the record's base.
 """
 
 from __future__ import annotations
@@ -11,7 +15,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, assert_never
 
-from gesso_server.plan import Arrive, Edge, JoinNode, Node, Open, Plan, Run, Source, Start, TaskNode, need
+from gesso_server.plan import (
+    Arrive,
+    Counts,
+    Edge,
+    Growth,
+    JoinNode,
+    Lane,
+    Node,
+    Open,
+    Plan,
+    Raise,
+    Run,
+    Source,
+    Stand,
+    Start,
+    TaskNode,
+    Template,
+    need,
+)
 
 
 class State(StrEnum):
@@ -22,7 +44,8 @@ class State(StrEnum):
     GRANTED = "G"
     RUNNING = "R"
     RETRY_WAIT = "Y"
-    CANCELLING = "K"
+    REVOKING = "K"
+    CANCELLING = "Q"
     REPLACED = "P"
     OPEN = "O"
     SUCCEEDED = "S"
@@ -65,7 +88,11 @@ class Record:
     state: State
     join: bool
     source: int | None
+    source_kind: str
+    """The letter of `source`, '' for none."""
     edges: str
+    base: int
+    """What the indexes in its body count from."""
     deliveries: int = 0
     crashes: int = 0
     failures: int = 0
@@ -80,15 +107,36 @@ class Record:
     finish_ms: int | None = None
 
 
-def stored_nodes(plan: Plan) -> Iterator[StoredNode]:
-    """Return a plan's nodes as they are stored, by index."""
-    for index, node in enumerate(plan.nodes):
+def stored_nodes(plan: Plan | Growth) -> Iterator[StoredNode]:
+    """Return nodes as they are stored, by index."""
+    for index, node in enumerate(plan.nodes, plan.base):
         yield StoredNode(index, _record(node), _body(node))
 
 
-def lane_texts(plan: Plan) -> list[str]:
-    """Return a plan's lanes as they are stored, by number."""
-    return [f"{lane.priority}|{lane.queue}|{'t' if lane.timed else ''}|{lane.task}" for lane in plan.lanes]
+def template_fields(templates: list[Template], first: int = 0) -> list[bytes | str | int]:
+    """Return error links as fields and values of the canvas's hash of templates, alternating."""
+    fields: list[bytes | str | int] = []
+    for number, template in enumerate(templates, first):
+        fields += (f"{number}:n", len(template.nodes), f"{number}:start", edges_text(template.start))
+        for k, node in enumerate(template.nodes):
+            fields += (f"{number}:{k}:d", _record(node), f"{number}:{k}:b", _body(node))
+    return fields
+
+
+def lane_texts(lanes: list[Lane]) -> list[str]:
+    """Return lanes as they are stored, by number."""
+    return [f"{lane.priority}|{lane.queue}|{'t' if lane.timed else ''}|{lane.task}" for lane in lanes]
+
+
+def parse_lane(text: str) -> Lane:
+    """Read a lane."""
+    priority, queue, timed, task = text.split("|", 3)
+    return Lane(queue, int(priority), task, timed == "t")
+
+
+def runs_text(inputs: tuple[Run, ...]) -> str:
+    """Return runs as text."""
+    return ";".join(f"{run.first},{run.count},{run.stride}" for run in inputs)
 
 
 def edges_text(edges: list[Edge]) -> str:
@@ -104,6 +152,10 @@ def parse_edges(text: str) -> list[Edge]:
 def _parse_edge(text: str) -> Edge:
     if text.startswith("+"):
         return Arrive(int(text[1:]))
+    if text.startswith("="):
+        return Stand(int(text[1:]))
+    if text.startswith("!*"):
+        return Raise(int(text[2:]))
     on_failure = text.startswith("!")
     kind, numbers = text[on_failure], list(map(int, text[on_failure + 1 :].split(",")))
     run = Run(*numbers[:3])
@@ -116,28 +168,43 @@ def _record(node: Node) -> str:
             return f"W/{node.lane}|{_source(node.source)}|{edges_text(node.edges)}|{node.call.timing}"
         case JoinNode():
             first = f"J{need(node)},{node.policy.counts.value},{node.total}"
-            return f"O0,0,-,-/{first}|{_source(node.source)}|{edges_text(node.edges)}|"
+            return f"O0,0,-,-/{first}|{_source(node.source)}|{edges_text(node.edges)}|{_join_timing(node)}"
         case _:
             assert_never(node)
+
+
+def _join_timing(node: JoinNode) -> str:
+    deadline = f"t{node.policy.deadline_ms}" if node.policy.deadline_ms else ""
+    rest = f"c{node.behind}" if node.policy.cancel_rest else ""
+    return deadline + rest + ("o" if node.open_index is not None else "")
 
 
 def _body(node: Node) -> bytes:
-    group = "" if node.group is None else str(node.group)
     match node:
         case TaskNode():
-            return f"{group}\n".encode() + node.call.body
+            return _task_line(node).encode() + b"\n" + node.call.body
         case JoinNode():
-            inputs = ";".join(f"{run.first},{run.count},{run.stride}" for run in node.inputs)
-            return f"{group}|{int(node.policy.single)}{node.policy.counts.value}|{inputs}".encode()
+            group = "" if node.group is None else str(node.group)
+            policy = f"{int(node.policy.single)}{node.policy.counts.value}{node.policy.need or ''}"
+            return f"{group}|{policy}|{node.task_id}|{runs_text(node.inputs)}".encode()
         case _:
             assert_never(node)
+
+
+def _task_line(node: TaskNode) -> str:
+    arrives = next((edge.join for edge in node.edges if isinstance(edge, Arrive)), None)
+    if node.group == arrives and not node.task_id:
+        return "" if arrives is None else str(arrives)
+    begins = "" if node.group is None else str(node.group)
+    return f"{begins}|{'' if arrives is None else arrives}|{node.task_id}"
 
 
 def _source(source: Source | None) -> str:
     if source is None:
         return ""
     letter = source.origin.value
-    return f"{letter.upper() if source.takes_value else letter}{source.index}"
+    index = "*" if source.index < 0 else source.index
+    return f"{letter.upper() if source.takes_value else letter}{index}"
 
 
 def _edge(edge: Edge) -> str:
@@ -148,6 +215,10 @@ def _edge(edge: Edge) -> str:
             return f"{'!' if on_failure else ''}>{run.first},{run.count},{run.stride},{lane}"
         case Open(run, on_failure):
             return f"{'!' if on_failure else ''}){run.first},{run.count},{run.stride}"
+        case Raise(template):
+            return f"!*{template}"
+        case Stand(replaced):
+            return f"={replaced}"
         case _:
             assert_never(edge)
 
@@ -156,13 +227,14 @@ def parse_record(text: str) -> Record:
     """Read a node's record."""
     dynamic, _, static = text[1:].partition("/")
     state = State(text[0])
-    first, source, edges, _ = static.split("|", 3)
+    first, source, edges, timing = static.split("|", 3)
     parts = dynamic.split(",") if dynamic else []
     origin = int(source[1:]) if source else None
+    base = base_of(timing)
     if first.startswith("J"):
         succeeded, ended, cause, _, *finish = parts
         return Record(
-            state=state, join=True, source=origin, edges=edges, succeeded=int(succeeded), ended=int(ended),
+            state=state, join=True, source=origin, source_kind=source[:1], edges=edges, base=base, succeeded=int(succeeded), ended=int(ended),
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None,
@@ -172,7 +244,7 @@ def parse_record(text: str) -> Record:
     cause_text = rest[0] if state.final else "-"
     start = rest[2] if len(rest) > 2 else "-"  # noqa: PLR2004  the sixth part of a held or final record
     return Record(
-        state=state, join=False, source=origin, edges=edges,
+        state=state, join=False, source=origin, source_kind=source[:1], edges=edges, base=base,
         deliveries=counts[0], crashes=counts[1], failures=counts[2],
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
         start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None,
@@ -183,6 +255,12 @@ def _number(text: str) -> int | None:
     return None if text == "-" else int(text)
 
 
+def base_of(timing: str) -> int:
+    """Return what the indexes in a body count from, by its record's timing."""
+    _, _, base = timing.rpartition("b")
+    return int(base) if base.isdecimal() and "b" in timing else 0
+
+
 @dataclass(frozen=True, slots=True)
 class JoinBody:
     """What a join's body says."""
@@ -190,19 +268,42 @@ class JoinBody:
     group: int | None
     single: bool
     """Whether its value is the one that arrived first, not a list."""
-    settled: bool
-    """Whether its value is a list of outcomes."""
+    counts: Counts
+    need: int
+    """How many successes a quorum needs."""
+    task_id: str
     inputs: tuple[Run, ...]
 
 
-def parse_join_body(body: bytes) -> JoinBody:
+def parse_join_body(body: bytes, base: int = 0) -> JoinBody:
     """Read a join's body."""
-    group, policy, inputs = body.decode().split("|", 2)
-    found = tuple(Run(*map(int, text.split(","))) for text in inputs.split(";")) if inputs else ()
-    return JoinBody(int(group) if group else None, policy[0] == "1", policy[1] == "e", found)
+    group, policy, task_id, inputs = body.decode().split("|", 3)
+    found = (list(map(int, text.split(","))) for text in inputs.split(";") if text)
+    return JoinBody(
+        int(group) + base if group else None, policy[0] == "1", Counts(policy[1]), int(policy[2:] or 0), task_id,
+        tuple(Run(first + base, count, stride) for first, count, stride in found),
+    )  # fmt: skip
 
 
-def parse_task_body(body: bytes) -> tuple[int | None, bytes]:
-    """Return the join that a task begins a member of, and the caller's bytes."""
-    group, _, call = body.partition(b"\n")
-    return (int(group) if group else None), call
+class TaskBody(NamedTuple):
+    """What a task's body says."""
+
+    begins: int | None
+    """The join that it begins a member of."""
+    arrives: int | None
+    """The join that it ends a member of."""
+    task_id: str
+    call: bytes
+    """The caller's bytes."""
+
+
+def parse_task_body(body: bytes, base: int = 0) -> TaskBody:
+    """Read a task's body."""
+    line, _, call = body.partition(b"\n")
+    if not line:
+        return TaskBody(None, None, "", call)
+    if b"|" not in line:
+        only = int(line) + base
+        return TaskBody(only, only, "", call)
+    begins, arrives, task_id = line.decode().split("|", 2)
+    return TaskBody(int(begins) + base if begins else None, int(arrives) + base if arrives else None, task_id, call)

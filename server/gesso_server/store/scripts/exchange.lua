@@ -6,7 +6,7 @@
 -- ARGV[1] session  [2] epoch  [3] seq  [4] nonce, hexadecimal  [5] coordinator  [6] how many tasks are wanted
 --     [7] 1 if the coordinator has other idle sessions for these queues
 --     [8] number of started tasks S, [9] of returned tasks R, then S and then R quadruples: canvas, index, attempt,
---     nonce; then outcomes: canvas, index, attempt, nonce, kind, blob, delay in ms (see lib/reports.lua)
+--     nonce; then outcomes: canvas, index, attempt, nonce, kind, blob, delay in ms, extra (see lib/reports.lua)
 -- Returns {status, answers, assignments, more, own} with
 --   status       O, E for an older epoch, U for an unknown session
 --   answers      a letter for each started, returned and ended task, in order: A applied, D, S, U
@@ -63,11 +63,11 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
   at = quadruples(ARGV, at, tonumber(ARGV[9]), function(...)
     answers[#answers + 1] = reports.returned(call, sid, ...)
   end)
-  prefetch(call, ARGV, at, 7)
+  prefetch(call, ARGV, at, 8)
   local freed = {}
-  for i = at, #ARGV, 7 do
+  for i = at, #ARGV, 8 do
     local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],
-      ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]))
+      ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), ARGV[i + 7])
     if answer == 'A' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
     answers[#answers + 1] = answer
   end
@@ -83,8 +83,11 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
     items = leases.again(call, session)
   else
     session.seq = seq
-    items = leases.lease(call, session, want)
-    if #items < want then
+    local scanning
+    items, scanning = leases.lease(call, session, want)
+    if scanning then
+      more = 1
+    elseif #items < want then
       leases.mark_idle(call, session)
     else
       more = leases.more(call, session)

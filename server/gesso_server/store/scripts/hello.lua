@@ -17,6 +17,7 @@ redis.register_function{function_name = '@LIBRARY@_hello', flags = {'allow-oom'}
   local num = known[2] or redis.call('INCR', K .. ':num')
   redis.call('HSET', key, 'epoch', epoch, 'seq', 0, 'grants', '', 'num', num, 'coordinator', ARGV[3], 'ns', ARGV[4],
     'worker', ARGV[5], 'slots', ARGV[6], 'queues', ARGV[8])
+  redis.call('HSET', keys.numbers(K), num, sid)
   redis.call('DEL', keys.names(K, sid))
   for from = 11, 10 + names, 1000 do
     redis.call('SADD', keys.names(K, sid), unpack(ARGV, from, math.min(from + 999, 10 + names)))

@@ -22,3 +22,9 @@ redis.register_function{function_name = '@LIBRARY@_outcomes', flags = {'no-write
   end
   return list
 end}
+
+-- arrivals: KEYS[1] partition  ARGV[1] canvas  [2] index of a join that needs a quorum  [3] count
+-- Returns the first inputs that succeeded, in that order.
+redis.register_function{function_name = '@LIBRARY@_arrivals', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
+  return redis.call('LRANGE', keys.arrivals(KEYS[1], ARGV[1], ARGV[2]), 0, ARGV[3] - 1)
+end}

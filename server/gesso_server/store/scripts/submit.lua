@@ -4,7 +4,9 @@
 --     [5] coordinator         [6] 1 to watch the last node  [7] nodes              [8] index of the last node, '' for none
 --     [9] its kind, t or j    [10] its members         [11] trace id                [12] tracestate
 --     [13] index of the single first task, ''          [14] edges of the start      [15] result TTL, ms
---     [16] request TTL, ms    [17] number of lanes L   then L lanes, then triples as for `stage`
+--     [16] request TTL, ms    [17] number of growing joins
+--     [18] number of lanes L  [19] number of fields T of keys.templates  [20] number of templates
+--     then L lanes, T pairs field, value; then triples as for `stage`
 -- Returns {'N', now, what the caller must see to} when new,
 --         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
 --         {'R'} when it is known with another one.
@@ -19,25 +21,21 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
       local first, digest = string.match(known, '^(%x+) (%x+)$')
       if digest ~= ARGV[4] then return {'R'} end
       redis.call('SET', request, known, 'KEEPTTL')
-      local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'n', 'trace')
+      local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'total', 'trace')
       if m[4] then return {'K', first, m[1], m[2], m[3], m[4], m[5]} end
     end
   end
-  local lanes = tonumber(ARGV[17])
-  if lanes > 0 then
-    local list = {}
-    for i = 1, lanes do
-      list[#list + 1] = i - 1
-      list[#list + 1] = ARGV[17 + i]
-    end
-    for from = 1, #list, 1000 do
-      redis.call('HSET', keys.lanes(K, cid), unpack(list, from, math.min(from + 999, #list)))
-    end
-  end
-  write_nodes(K, cid, ARGV, 18 + lanes)
+  local lanes, fields = tonumber(ARGV[18]), tonumber(ARGV[19])
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[20 + i]) end
+  local at = 21 + lanes
+  for i = at, at + 2 * fields - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
+  write_nodes(K, cid, ARGV, at + 2 * fields)
   local meta = keys.meta(K, cid)
-  redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', ARGV[7], 'left', ARGV[7], 'last', ARGV[8], 'kind', ARGV[9],
+  redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17],
+    'last', ARGV[8], 'kind', ARGV[9],
     'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15])
+  if ARGV[17] ~= '0' then redis.call('HSET', meta, 'growing', ARGV[17]) end
+  if ARGV[20] ~= '0' then redis.call('HSET', meta, 'templates', ARGV[20]) end
   if ARGV[12] ~= '' then redis.call('HSET', meta, 'tracestate', ARGV[12]) end
   if ARGV[13] ~= '' then redis.call('HSET', meta, 'root', ARGV[13]) end
   if ARGV[6] == '1' and ARGV[8] ~= '' then

@@ -21,7 +21,11 @@ local function remove(call, cid)
     redis.call('HSET', meta, 'removed', to + 1)
     return false
   end
-  redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid))
+  for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
+    redis.call('UNLINK', keys.arrivals(call.K, cid, index))
+  end
+  redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid),
+    keys.extra(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
   return true
 end
@@ -37,7 +41,9 @@ local function wake_due(call)
   local due = redis.call('ZRANGEBYSCORE', keys.due(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
   for _, field in ipairs(due) do
     local canvas, node = leases.node_of(call, field)
-    if node and (node.state == 'T' or node.state == 'Y') then
+    if node and node.join then
+      graph.overdue(call, canvas, node)
+    elseif node and (node.state == 'T' or node.state == 'Y') then
       node.state = 'W'
       nodes.touch(call, canvas.id, node)
       ready.push(call, canvas, node.lane, node.index, 1, 1)

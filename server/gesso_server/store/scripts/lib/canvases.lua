@@ -1,7 +1,7 @@
 -- canvases: what is known of a canvas as a whole, read once a call and written once a call.
 --
--- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (nodes),
--- left (nodes not final), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
+-- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
+-- index), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
 -- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
 -- task, else its index), watched ('1' when keys.watchers exists), request (its request id).
 
@@ -14,7 +14,7 @@ function canvases.get(call, cid)
     local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root')
     if m[1] then
       canvas = {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1', trace = m[5],
-        tracestate = m[6] or '', root = m[7] or '', lanes = {}, ended = 0, finals = {}}
+        tracestate = m[6] or '', root = m[7] or '', lanes = {}, ended = 0, added = 0, finals = {}}
     else
       canvas = false
     end
@@ -34,6 +34,9 @@ function canvases.lane(call, canvas, id)
   end
   return lane
 end
+
+-- Note that it has more nodes now.
+function canvases.add(canvas, count) canvas.added = canvas.added + count end
 
 -- Note that a node of it is final now.
 function canvases.count(call, canvas, index)
@@ -67,9 +70,10 @@ end
 -- Write the counts of every canvas of this call, end those that have nothing left, and tell who waits.
 function canvases.flush(call)
   for cid, canvas in pairs(call.canvases) do
-    if canvas and canvas.ended > 0 then
+    if canvas and (canvas.ended > 0 or canvas.added > 0) then
       local meta = keys.meta(call.K, cid)
-      local left = redis.call('HINCRBY', meta, 'left', -canvas.ended)
+      if canvas.added > 0 then redis.call('HINCRBY', meta, 'total', canvas.added) end
+      local left = redis.call('HINCRBY', meta, 'left', canvas.added - canvas.ended)
       if left == 0 then
         local m = redis.call('HMGET', meta, 'last', 'ttl')
         local state = 'S'

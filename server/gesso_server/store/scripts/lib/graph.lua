@@ -21,16 +21,28 @@ local function cause_of(node)
   return node.cause or '-'
 end
 
+-- End a join; members that it no longer needs are cancelled if it says so.
+local function finish_join(call, canvas, join, state, cause)
+  finish(call, canvas, join, state, cause)
+  local behind = string.match(join.timing, 'c(%d+)')
+  if behind then
+    call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {join.index + 1, behind, 1, 'C', '-'}}
+  end
+end
+
 -- A join has what it needs, or can no longer get it. `state` and `cause` are those of the input that came.
 local function weigh(call, canvas, join, state, cause)
-  if join.need < 0 then return end
+  if state == 'I' and join.policy == 'a' then return finish_join(call, canvas, join, 'I', '-') end
+  local growing = string.find(join.timing, 'o', 1, true)
+  if join.need < 0 then
+    if join.policy == 'a' and join.ended > join.ok then finish_join(call, canvas, join, 'F', join.cause) end
+    return
+  end
   local arrived = join.policy == 'e' and join.ended or join.ok
-  if arrived >= join.need then
-    finish(call, canvas, join, 'S', '-')
-  elseif state == 'I' and join.policy == 'a' then
-    finish(call, canvas, join, 'I', '-')
-  elseif arrived + join.total - join.ended < join.need then
-    finish(call, canvas, join, 'F', join.cause == '-' and cause or join.cause)
+  if arrived >= join.need and not (join.policy == 'q' and join.need == 0) then
+    finish_join(call, canvas, join, 'S', '-')
+  elseif not growing and arrived + join.total - join.ended < math.max(join.need, 1) then
+    finish_join(call, canvas, join, 'F', join.cause == '-' and cause or join.cause)
   end
 end
 
@@ -46,6 +58,10 @@ local function arrive(call, canvas, index, from)
   end
   if not FINAL[join.state] then
     join.last = from.join and from.last or tostring(from.index)
+    if join.policy == 'q' and from.state == 'S' then
+      redis.call('RPUSH', keys.arrivals(call.K, canvas.id, index), from.index)
+      redis.call('SADD', keys.extra(call.K, canvas.id), index)
+    end
     weigh(call, canvas, join, from.state, cause)
   end
   nodes.touch(call, canvas.id, join)
@@ -102,7 +118,13 @@ local function open_joins(call, canvas, first, count, stride)
   nodes.prefetch(call, canvas.id, slice)
   for _, index in ipairs(slice) do
     local join = nodes.get(call, canvas.id, index)
-    if not FINAL[join.state] then weigh(call, canvas, join, 'S', '-') end
+    if not FINAL[join.state] then
+      weigh(call, canvas, join, 'S', '-')
+      local limit = string.match(join.timing, 't(%d+)')
+      if limit and not FINAL[join.state] then
+        redis.call('ZADD', keys.due(call.K), call.now + tonumber(limit), canvas.id .. ':' .. index)
+      end
+    end
   end
   call.budget = call.budget - #slice
   return #slice < count and #slice or 0
@@ -129,6 +151,35 @@ local function close_run(call, canvas, first, count, stride, state, cause)
   return #slice < count and #slice or 0
 end
 
+-- Tell whoever holds an attempt that it is cancelled, and wait for its answer.
+local function cancel_held(call, canvas, node, state, terminate)
+  if node.state ~= 'G' and node.state ~= 'R' then return end
+  node.state = state
+  nodes.touch(call, canvas.id, node)
+  local sid = redis.call('HGET', keys.numbers(call.K), node.session) or ''
+  local coordinator = redis.call('HGET', keys.session(call.K, sid), 'coordinator')
+  if coordinator then
+    redis.call('PUBLISH', keys.channel(call.K, coordinator), table.concat({'cancel', sid, canvas.id, node.index,
+      node.deliveries, node.nonce, terminate and 1 or 0}, ' '))
+  end
+end
+
+-- Cancel a slice of a run: what waits ends, what runs is told. Edges are not taken: the run has all that is behind.
+local function cancel_run(call, canvas, first, count, stride, terminate)
+  local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
+  nodes.prefetch(call, canvas.id, slice)
+  for _, index in ipairs(slice) do
+    local node = nodes.get(call, canvas.id, index)
+    if node and HELD[node.state] then
+      cancel_held(call, canvas, node, 'Q', terminate)
+    elseif node and not FINAL[node.state] then
+      finish(call, canvas, node, 'C', '-')
+    end
+  end
+  call.budget = call.budget - #slice
+  return #slice < count and #slice or 0
+end
+
 local function defer(item) return item.op .. ' ' .. item.canvas.id .. ' ' .. table.concat(item.args, ' ') end
 
 -- Work one item of the agenda. Returns what is left of it, as an item, or nil.
@@ -141,6 +192,8 @@ local function work(call, item)
     done = open_joins(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]))
   elseif item.op == 'close' then
     done = close_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], a[5])
+  elseif item.op == 'cancel' then
+    done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4] == 'K')
   end
   if done and done > 0 then
     local rest = {}
@@ -151,22 +204,50 @@ local function work(call, item)
   end
 end
 
--- Turn the edges of an ended node into items of the agenda; arrivals happen at once.
+-- End a replaced node as the last node of its replacement has ended.
+local function stand_in(call, canvas, index, from)
+  local node = nodes.get(call, canvas.id, index)
+  if not node or node.state ~= 'P' then return end
+  if from.state == 'S' then
+    local value = from.join and '\0' .. from.index or nodes.result(call, canvas.id, from.index)
+    nodes.put_result(call, canvas.id, index, value)
+    finish(call, canvas, node, 'S', '-')
+  elseif from.state == 'I' or from.state == 'C' then
+    finish(call, canvas, node, from.state, '-')
+  else
+    finish(call, canvas, node, 'F', (string.gsub(cause_of(from), '^c', '')))
+  end
+end
+
+-- Turn one control edge into an item of the agenda.
+local function control(call, canvas, node, edge)
+  local mark, kind, first, count, stride, lane = string.match(edge, '^(!?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
+  local on_failure = mark == '!'
+  local taken = (on_failure and OWN_FAILURE[node.state]) or (not on_failure and node.state == 'S')
+  local op, args
+  if taken then
+    op, args = kind == '>' and 'take' or 'open', {first, count, stride, lane}
+  else
+    local state, cause = fate(node, on_failure, kind == ')')
+    op, args = 'close', {first, count, stride, state, cause}
+  end
+  call.agenda[#call.agenda + 1] = {op = op, canvas = canvas, args = args}
+end
+
+-- Turn the edges of an ended node into items of the agenda; arrivals and replacements happen at once.
 local function follow(call, canvas, node)
-  local agenda = call.agenda
   for edge in string.gmatch(node.edges, '[^;]+') do
-    local join = string.match(edge, '^%+(%d+)$')
-    if join then
-      arrive(call, canvas, tonumber(join), node)
-    else
-      local mark, kind, first, count, stride, lane = string.match(edge, '^(!?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
-      local on_failure = mark == '!'
-      local taken = (on_failure and OWN_FAILURE[node.state]) or (not on_failure and node.state == 'S')
-      if taken then
-        agenda[#agenda + 1] = {op = kind == '>' and 'take' or 'open', canvas = canvas, args = {first, count, stride, lane}}
-      else
-        local state, cause = fate(node, on_failure, kind == ')')
-        agenda[#agenda + 1] = {op = 'close', canvas = canvas, args = {first, count, stride, state, cause}}
+    local kind, target = string.match(edge, '^([+=])(%d+)$')
+    local template = string.match(edge, '^!%*(%d+)$')
+    if kind == '+' then
+      arrive(call, canvas, tonumber(target), node)
+    elseif kind == '=' then
+      stand_in(call, canvas, tonumber(target), node)
+    elseif not template then
+      control(call, canvas, node, edge)
+    elseif OWN_FAILURE[node.state] then
+      for started in string.gmatch(templates.add(call, canvas, template, node.index), '[^;]+') do
+        control(call, canvas, {state = 'S'}, started)
       end
     end
   end
@@ -175,6 +256,47 @@ end
 -- End a node that was reported on, revoked or given up.
 function graph.finish(call, canvas, node, state, cause)
   finish(call, canvas, node, state, cause or '-')
+end
+
+-- End a join whose deadline has passed.
+function graph.overdue(call, canvas, join)
+  if FINAL[join.state] then return end
+  if join.policy == 'e' then
+    finish_join(call, canvas, join, 'S', '-')
+  else
+    finish_join(call, canvas, join, 'F', '-')
+  end
+end
+
+-- Revoke one node: a failure of its own. Returns whether it was not final.
+function graph.revoke(call, canvas, node, terminate)
+  if FINAL[node.state] then return false end
+  if HELD[node.state] then
+    cancel_held(call, canvas, node, 'K', terminate)
+  else
+    finish(call, canvas, node, 'V', '-')
+  end
+  return true
+end
+
+-- Cancel a run of nodes that has everything behind it.
+function graph.cancel(call, canvas, first, count, terminate)
+  call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {first, count, 1, terminate and 'K' or 'C', '-'}}
+end
+
+-- Weigh a join whose inputs or needs were changed.
+function graph.weigh(call, canvas, join) weigh(call, canvas, join, 'S', join.cause) end
+
+-- Let nodes begin behind a node that may have ended already: take, close or keep the edges, without merging.
+function graph.behind(call, canvas, source, edges)
+  for edge in string.gmatch(edges, '[^;]+') do
+    if source and not FINAL[source.state] then
+      source.edges = source.edges == '' and edge or edge .. ';' .. source.edges
+      nodes.touch(call, canvas.id, source)
+    else
+      control(call, canvas, source or {state = 'S'}, edge)
+    end
+  end
 end
 
 -- Take edges as if a node that succeeded had them: the start of a canvas.
@@ -204,9 +326,11 @@ function graph.settle(call)
   call.left = {}
 end
 
--- Go on with the work list. Returns how many items are left.
+-- Go on with the work list. Returns how many items are left. What is left of an item goes back to the front: joins are
+-- closed before anything behind them, also in slices.
 function graph.proceed(call)
   local list = keys.work(call.K)
+  graph.settle(call)
   while call.budget > 0 do
     local text = redis.call('LPOP', list)
     if not text then return 0 end
@@ -215,7 +339,8 @@ function graph.proceed(call)
     if canvas then
       local args = {}
       for arg in string.gmatch(rest, '[^ ]+') do args[#args + 1] = arg end
-      call.agenda = {{op = op, canvas = canvas, args = args}}
+      local left = work(call, {op = op, canvas = canvas, args = args})
+      if left then redis.call('LPUSH', list, defer(left)) end
       graph.settle(call)
     end
   end

@@ -10,6 +10,8 @@ function keys.clock(K) return K .. ':clock' end                          -- stri
 function keys.request(K, ns, id) return K .. ':req:' .. ns .. ':' .. id end -- string: canvas id, digest; TTL 24 h
 function keys.sessions(K) return K .. ':sessions' end                     -- zset: session -> lease deadline, ms
 function keys.session(K, sid) return K .. ':s:' .. sid end                -- hash: epoch, seq, grants, queues, ...
+function keys.numbers(K) return K .. ':nums' end                         -- hash: short number -> session
+function keys.task_id(K, ns, id) return K .. ':id:' .. ns .. ':' .. id end  -- string: node id
 function keys.names(K, sid) return K .. ':n:' .. sid end                  -- set: task names that it knows
 function keys.held(K, sid) return K .. ':h:' .. sid end                   -- hash: canvas:index -> attempt,nonce,started
 function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: priorities with work
@@ -33,4 +35,7 @@ function keys.nodes(K, cid, chunk) return K .. ':c:' .. cid .. ':d:' .. chunk en
 function keys.bodies(K, cid, chunk) return K .. ':c:' .. cid .. ':b:' .. chunk end  -- hash: index -> what never changes
 function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk end -- hash: index -> outcome
 function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
+function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
+function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
+function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals exist for
 function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated

@@ -9,6 +9,7 @@ local leases = {}
 local MAX_CRASHES = 3     -- a task that was running in so many processes that died is dead
 local MAX_DELIVERIES = 20
 local ALONE_AFTER = 2     -- crashes after which a task is delivered alone
+local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were cancelled meanwhile included
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
 function leases.session(call, sid)
@@ -26,22 +27,27 @@ function leases.node_of(call, field)
   return canvas, canvas and nodes.get(call, cid, tonumber(index))
 end
 
--- One assignment, as the caller gets it: canvas, index, attempt, nonce, failures, body, source letter, source
--- index, the source's outcome (a task's) or body (a join's), the task before (for a join: whose input came last).
+-- One assignment, as the caller gets it: canvas, index, attempt, nonce, failures, timing, body, source letter, source
+-- index, source (a task's outcome, a join's body, a failed node as nodes.described has it), the task before (for a
+-- join: whose input came last), a join's timing.
 function leases.assignment(call, canvas, node)
-  local body = redis.call('HGET', keys.bodies(call.K, canvas.id, math.floor(node.index / CHUNK)), node.index) or ''
   local letter, source = string.match(node.source, '^(%a)(%d+)$')
-  local value, parent = '', source or ''
-  if letter == 'T' or letter == 'F' then
+  local value, parent, timing = '', source or '', ''
+  if letter == 'F' then
+    nodes.flush(call)
+    value = nodes.described(call.K, canvas.id, source)
+  elseif letter == 'T' then
     value = nodes.result(call, canvas.id, tonumber(source))
-  elseif letter == 'J' or letter == 'j' then
-    local join = nodes.get(call, canvas.id, tonumber(source))
-    parent = join.last
-    if letter == 'J' then
-      value = redis.call('HGET', keys.bodies(call.K, canvas.id, math.floor(join.index / CHUNK)), source) or ''
-    end
+    if string.sub(value, 1, 1) == '\0' then letter, source = 'J', string.sub(value, 2) end
   end
-  return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, body, letter or '', source or '', value, parent}
+  if letter == 'J' or letter == 'j' then
+    local join = nodes.get(call, canvas.id, tonumber(source))
+    timing = join.timing
+    if node.source == letter .. source then parent = join.last end
+    if letter == 'J' then value = nodes.body(call, canvas.id, tonumber(source)) end
+  end
+  return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, node.timing,
+    nodes.body(call, canvas.id, node.index), letter or '', source or '', value, parent, timing}
 end
 
 local function grant(call, session, canvas, node, granted)
@@ -67,7 +73,15 @@ end
 local function serve(call, session, canvas, queue, prio, most, granted)
   local list = keys.ready(call.K, canvas.id, queue, prio)
   local served = 0
+  if canvas.state == 'C' then
+    redis.call('UNLINK', list)
+    return 0
+  end
   while served < most and not granted.stop do
+    if granted.scanned > MOST_SCANNED then
+      granted.more = true
+      break
+    end
     local entry = redis.call('LPOP', list)
     if not entry then break end
     local lane_id, first, count, stride = string.match(entry, '^(%d+):(%d+):(%d+):(%d+)$')
@@ -82,6 +96,7 @@ local function serve(call, session, canvas, queue, prio, most, granted)
       local slice = nodes.run(first, count, stride, most - served)
       nodes.prefetch(call, canvas.id, slice)
       local taken = 0
+      granted.scanned = granted.scanned + #slice
       for _, index in ipairs(slice) do
         local node = nodes.get(call, canvas.id, index)
         if node.state == 'W' then
@@ -111,7 +126,7 @@ end
 local function serve_ring(call, session, queue, prio, want, granted)
   local ring = keys.ring(call.K, session.ns, queue, prio)
   local got, length = 0, redis.call('LLEN', ring)
-  while got < want and length > 0 and not granted.stop do
+  while got < want and length > 0 and not granted.stop and not granted.more do
     local quantum = math.ceil((want - got) / length)
     local cid = redis.call('LPOP', ring)
     local canvas = canvases.get(call, cid)
@@ -141,17 +156,18 @@ end
 
 -- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
 function leases.lease(call, session, want)
-  local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false}
+  local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false,
+    scanned = 0, more = false}
   local held = keys.held(call.K, session.id)
   granted.busy = redis.call('EXISTS', held) == 1
   local got = 0
   for _, level in ipairs(levels(call, session)) do
-    if got >= want or granted.stop then break end
+    if got >= want or granted.stop or granted.more then break end
     got = got + serve_ring(call, session, level.queue, level.prio, want - got, granted)
   end
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
   redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '))
-  return granted.items
+  return granted.items, granted.more
 end
 
 -- Whether any of the session's queues still has work.
@@ -184,6 +200,7 @@ end
 function leases.release(call, canvas, node, crashed)
   if not HELD[node.state] then return end
   if node.state == 'K' then return graph.finish(call, canvas, node, 'V') end
+  if node.state == 'Q' then return graph.finish(call, canvas, node, 'C') end
   if crashed then
     node.crashes = node.crashes + 1
   elseif node.state == 'G' then
@@ -212,6 +229,8 @@ function leases.drop_session(call, sid, crashed)
       leases.release(call, canvas, node, blame)
     end
   end
+  local num = redis.call('HGET', keys.session(call.K, sid), 'num')
+  if num then redis.call('HDEL', keys.numbers(call.K), num) end
   redis.call('DEL', keys.held(call.K, sid), keys.session(call.K, sid), keys.names(call.K, sid))
   redis.call('ZREM', keys.sessions(call.K), sid)
 end

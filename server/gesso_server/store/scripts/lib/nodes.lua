@@ -4,7 +4,7 @@
 --
 --   task   W              /lane|source|edges|timing
 --          W dl,cr,fl     /...            after a first delivery: deliveries, crashes, failures
---          G dl,cr,fl,nonce,session,start/...   also R (running) and K (cancelling)
+--          G dl,cr,fl,nonce,session,start/...   also R, K and Q
 --          S dl,cr,fl,cause,finish,start /...   and every other final state
 --   join   O ok,ended,cause,last         /Jneed,policy,total|source|edges|
 --          S ok,ended,cause,last,finish  /...
@@ -12,11 +12,16 @@
 -- `start` and `finish` are ms since the canvas was accepted. `cause` is the index of the node whose own failure
 -- this is, with a `c` in front for what failed because the join before it did; `last` is the input that came last.
 -- `source` is the index of the node that the control edge comes from, behind a letter: t/T a task, j/J a join,
--- F a failure; capital if its value is taken.
+-- f/F a failure; capital if its value is taken.
 -- Edges are separated by ';': [!]>first,count,stride,lane starts tasks, [!])first,count,stride opens joins,
--- +join arrives at a join; '!' means on its own failure, else on success. Opening edges stand before starting ones.
+-- +join arrives at a join, !*template adds nodes (lib/templates.lua), =node ends a replaced node; '!' means on its own
+-- failure, else on success. Opening edges stand before starting ones.
+-- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
+-- acceptance> or z<instant> last start; of a join: t<ms> deadline, c<count> nodes behind it that are cancelled when it no
+-- longer needs them; b<base> of both: what its body says is relative to this index.
 --
--- States: W waiting, T delayed, G granted, R running, Y retry wait, K cancelling, P replaced, O open join;
+-- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
+-- join;
 -- final: S succeeded, F failed by itself, U failed by its upstream, D dead, V revoked, X expired, C cancelled,
 -- I ignored, N dropped.
 
@@ -26,7 +31,7 @@ local CHUNK = 128 -- nodes of one hash; the server's store/records.py has the sa
 
 local FINAL = {S = true, F = true, U = true, D = true, V = true, X = true, C = true, I = true, N = true}
 local OWN_FAILURE = {F = true, D = true, V = true, X = true}
-local HELD = {G = true, R = true, K = true}
+local HELD = {G = true, R = true, K = true, Q = true}
 
 local function split(text)
   local parts, n = {}, 0
@@ -40,7 +45,7 @@ end
 local function decode(index, text)
   local state, dynamic, static = string.match(text, '^(.)([^/]*)/(.*)$')
   local first, source, edges, timing = string.match(static, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  local node = {index = index, state = state, static = static, source = source, edges = edges, timing = timing}
+  local node = {index = index, state = state, first = first, source = source, edges = edges, timing = timing}
   local d = split(dynamic)
   if string.sub(first, 1, 1) == 'J' then
     local need, policy, total = string.match(first, '^J(-?%d+),(.),(%d+)$')
@@ -76,7 +81,8 @@ local function encode(node)
       d = d .. ',' .. node.cause .. ',' .. node.finish .. ',' .. (node.start or '-')
     end
   end
-  return node.state .. d .. '/' .. node.static
+  local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.first
+  return node.state .. d .. '/' .. first .. '|' .. node.source .. '|' .. node.edges .. '|' .. node.timing
 end
 
 -- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
@@ -128,6 +134,13 @@ function nodes.touch(call, cid, node)
   dirty[node.index] = node
 end
 
+-- Keep a new node, written when the call ends.
+function nodes.put(call, cid, node)
+  call.nodes[cid] = call.nodes[cid] or {}
+  call.nodes[cid][node.index] = node
+  nodes.touch(call, cid, node)
+end
+
 local function write_chunks(call, key_of, per_canvas, value_of)
   for cid, items in pairs(per_canvas) do
     local chunks = {}
@@ -165,7 +178,12 @@ function nodes.put_result(call, cid, index, blob)
   results[index] = blob
 end
 
--- The outcome of a node, or '' if it has none.
+-- The body of a node, '' if it has none.
+function nodes.body(call, cid, index)
+  return redis.call('HGET', keys.bodies(call.K, cid, math.floor(index / CHUNK)), index) or ''
+end
+
+-- The outcome of a node, or '' if it has none. '\\0' and an index stand for the value of that node.
 function nodes.result(call, cid, index)
   local results = call.results[cid]
   if results and results[index] then return results[index] end
@@ -177,4 +195,23 @@ function nodes.run(first, count, stride, most)
   local indexes = {}
   for i = 0, math.min(count, most) - 1 do indexes[i + 1] = first + i * stride end
   return indexes
+end
+
+-- A node as `look` and `watch` return it: {record, body, its outcome or '', the record of its cause or '',
+-- the outcome of its cause or '', lane text}.
+function nodes.described(K, cid, index)
+  local chunk = math.floor(tonumber(index) / CHUNK)
+  local record = redis.call('HGET', keys.nodes(K, cid, chunk), index)
+  if not record then return {} end
+  local outcome = redis.call('HGET', keys.results(K, cid, chunk), index) or ''
+  local node = decode(tonumber(index), record)
+  local origin, cause = '', ''
+  if FINAL[node.state] and node.cause ~= '-' then
+    local source = string.gsub(node.cause, '^c', '')
+    local part = math.floor(tonumber(source) / CHUNK)
+    origin = redis.call('HGET', keys.nodes(K, cid, part), source) or ''
+    cause = redis.call('HGET', keys.results(K, cid, part), source) or ''
+  end
+  local lane = node.lane and redis.call('HGET', keys.lanes(K, cid), node.lane) or ''
+  return {record, redis.call('HGET', keys.bodies(K, cid, chunk), index) or '', outcome, origin, cause, lane}
 end

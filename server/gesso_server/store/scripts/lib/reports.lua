@@ -27,14 +27,41 @@ end
 
 local ENDS = {v = 'S', e = 'F', i = 'I', r = 'I'}
 
--- Apply how an attempt ended. Kinds: v value, e error, i ignored, r rejected for good, q rejected to be delivered
--- again, y to be retried after `delay` ms. Returns A applied, or D, S, U as above.
--- The caller takes it off what the session holds.
-function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay)
+-- Take in what was staged with an attempt: lines `replace count last edges` and `add count lasts edges`, where `last`
+-- and `lasts` (runs, separated by ';') are the nodes whose value the replacement is, or that arrive at the join.
+local function extend(call, canvas, node, text)
+  local replaced = false
+  for line in string.gmatch(text, '[^\n]+') do
+    local op, count, last, edges = string.match(line, '^(%a+) (%d+) (%S+) (%S*)$')
+    canvases.add(canvas, tonumber(count))
+    if op == 'replace' then
+      replaced = true
+      node.state = 'P'
+      nodes.touch(call, canvas.id, node)
+    else
+      joins.add_inputs(call, canvas, string.match(node.edges, '%+(%d+)'), last)
+    end
+    graph.start(call, canvas, edges)
+  end
+  return replaced
+end
+
+local function failed_again(call, canvas, node, delay, most)
+  node.failures = node.failures + 1
+  if node.failures > most then return graph.finish(call, canvas, node, 'F') end
+  requeue(call, canvas, node, delay)
+end
+
+-- Apply how an attempt ended. Kinds: v value, e error, i ignored, r rejected for good, q rejected to be delivered again
+-- after `delay` ms, y failed and to be retried after `delay` ms unless it failed more than `extra` times, p replaced.
+-- `extra` of v and p: see `extend`. Returns A applied, or D, S, U as above. The caller takes it off what the session holds.
+function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, extra)
   local canvas, node = current(call, cid, index, attempt, nonce)
   if not canvas then return node end
   if node.state == 'K' then
     graph.finish(call, canvas, node, 'V')
+  elseif node.state == 'Q' then
+    graph.finish(call, canvas, node, 'C')
   elseif kind == 'q' then
     if node.deliveries >= MAX_DELIVERIES then
       redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, cid .. ':' .. index)
@@ -43,10 +70,9 @@ function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay)
       requeue(call, canvas, node, delay)
     end
   elseif kind == 'y' then
-    node.failures = node.failures + 1
     nodes.put_result(call, cid, index, blob)
-    requeue(call, canvas, node, delay)
-  else
+    failed_again(call, canvas, node, delay, tonumber(extra))
+  elseif not extend(call, canvas, node, extra) then
     if kind == 'e' then node.failures = node.failures + 1 end
     nodes.put_result(call, cid, index, blob)
     graph.finish(call, canvas, node, ENDS[kind])

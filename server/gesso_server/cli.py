@@ -1,0 +1,145 @@
+"""`gesso server`: what a person types to start a coordinator."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gesso_server.config import DEFAULT_PORT, ServerConfig
+from gesso_server.logs import LogLevel, log_to_stderr
+from gesso_server.main import Started, run
+from gesso_server.rpc.listener import ListenRefusedError
+from gesso_server.store.errors import StoreError, StoreRefused
+
+_log = logging.getLogger(__name__)
+
+# As the exit codes that every command's help lists.
+FAILED, REFUSED, UNREACHABLE = 1, 2, 3
+STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+
+
+class Durability(StrEnum):
+    """What an acknowledgement promises."""
+
+    OS = "os"
+    FSYNC = "fsync"
+
+
+class Output(StrEnum):
+    """How the ready line is said."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def command(
+    *,
+    address: Annotated[
+        str, typer.Option(envvar="GESSO_ADDRESS", metavar="HOST:PORT", help="Where to listen; port 0 for any free one.")
+    ] = f"localhost:{DEFAULT_PORT}",
+    data: Annotated[
+        Path, typer.Option(envvar="GESSO_DATA", metavar="DIR", help="Where the embedded store keeps its data.")
+    ] = Path("gesso-data"),
+    store: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GESSO_STORE", metavar="URL", help="A running Valkey or Redis instead: redis://, rediss://, unix://."
+        ),
+    ] = None,
+    partitions: Annotated[
+        int | None, typer.Option(min=1, help="Slices of the store, fixed at its first use.", show_default="as it has, or 1")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen off loopback, without TLS and credentials.")
+    ] = False,
+    durability: Annotated[
+        Durability, typer.Option(help="Acknowledge when the operating system has it, or the store's disk.")
+    ] = Durability.OS,
+    log_level: Annotated[LogLevel, typer.Option(help="How much is logged, to the standard error.")] = LogLevel.INFO,
+    output: Annotated[Output, typer.Option("--output", "-o", help="How the ready line is said.")] = Output.TEXT,
+) -> None:
+    """Run a coordinator, with a store of its own or on one that runs.
+
+    Without --store it starts a Valkey that keeps everything in the data directory: gesso-data where the command
+    is run, unless --data says otherwise. Started there again it goes on with what there is. A second coordinator
+    joins the same store with --store and the address in its ready line.
+
+    Ctrl-C or SIGTERM drains: workers and clients move on, then it ends. A second one ends it at once.
+
+        gesso server --data /var/lib/gesso --durability fsync
+    """
+    if store is not None and not store.startswith(STORE_SCHEMES):
+        raise typer.BadParameter(f"A store's address begins with redis://, rediss:// or unix://, not as {store!r} does.")
+    log_to_stderr(log_level)
+    config = ServerConfig(
+        address=address, store=store, data=data, partitions=partitions, insecure=insecure,
+        fsync=durability is Durability.FSYNC,
+    )  # fmt: skip
+    raise typer.Exit(_served(config, output))
+
+
+def _served(config: ServerConfig, output: Output) -> int:
+    """Run a coordinator and return the code to exit with."""
+
+    def tell(started: Started) -> None:
+        line = ready_json(started, config) if output is Output.JSON else ready_line(started, config)
+        print(line, flush=True)  # noqa: T201 - the one line that a person and a script wait for
+
+    try:
+        asyncio.run(run(config, tell))
+    except (ListenRefusedError, StoreRefused) as error:
+        typer.echo(f"Error: {error}", err=True)
+        return REFUSED
+    except (StoreError, OSError) as error:
+        typer.echo(f"Error: {error}", err=True)
+        return UNREACHABLE
+    except Exception:
+        _log.exception("coordinator.failed")
+        return FAILED
+    return 0
+
+
+def ready_line(started: Started, config: ServerConfig) -> str:
+    """Return the line that says that a coordinator serves, for a person."""
+    facts = started.facts
+    kind = "embedded, " if config.store is None else ""
+    fsync = facts.appendfsync or "unknown" if facts.appendonly else "none, nothing is kept on disk"
+    data = f", data {config.data.absolute()}" if config.store is None else ""
+    return (
+        f"coordinator ready: listening on {started.address}, store {without_password(started.store)} "
+        f"({kind}{facts.engine} {facts.version}, appendfsync {fsync}){data}"
+    )
+
+
+def ready_json(started: Started, config: ServerConfig) -> str:
+    """Return the line that says that a coordinator serves, for a program."""
+    facts = started.facts
+    told = {
+        "event": "coordinator.ready",
+        "message": ready_line(started, config),
+        "address": started.address,
+        "store": without_password(started.store),
+        "embedded": config.store is None,
+        "engine": facts.engine,
+        "version": str(facts.version),
+        "appendonly": facts.appendonly,
+        "appendfsync": facts.appendfsync,
+        "data": str(config.data.absolute()) if config.store is None else None,
+    }
+    return json.dumps(told)
+
+
+def without_password(url: str) -> str:
+    """Return a store's address as it may be shown."""
+    scheme, separator, rest = url.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    if not at:
+        return url
+    user = credentials.partition(":")[0]
+    return f"{scheme}{separator}{user}:***@{host}"

@@ -1,0 +1,34 @@
+-- cancel: stop what has not ended.
+
+-- cancel_canvas: KEYS[1] partition  ARGV[1] canvas  [2] namespace  [3] coordinator  [4] 1 to kill what runs
+-- Returns {-1 no such canvas, 0 it was final already, 1 cancelled; what the caller must see to}.
+redis.register_function{function_name = '@LIBRARY@_cancel_canvas', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local call = call_state.begin(KEYS[1], ARGV[3])
+  local canvas = canvases.get(call, ARGV[1])
+  if not canvas or canvas.ns ~= ARGV[2] then return {-1, call_state.finish(call)} end
+  local meta = keys.meta(call.K, canvas.id)
+  if tonumber(redis.call('HGET', meta, 'left')) == 0 then return {0, call_state.finish(call)} end
+  if canvas.state ~= 'C' then
+    canvas.state = 'C'
+    redis.call('HSET', meta, 'state', 'C')
+    local growing = tonumber(redis.call('HGET', meta, 'growing') or '0')
+    if growing > 0 then
+      canvas.ended = canvas.ended + growing
+      redis.call('HDEL', meta, 'growing')
+    end
+  end
+  graph.cancel(call, canvas, 0, tonumber(redis.call('HGET', meta, 'n')), ARGV[4] == '1')
+  return {1, call_state.finish(call)}
+end}
+
+-- cancel_node: revoke one node, a failure of its own.
+-- KEYS[1] partition  ARGV[1] canvas  [2] index  [3] namespace  [4] coordinator  [5] 1 to kill it if it runs
+-- Returns {-1 no such node, 0 it was final already, 1 revoked or told; what the caller must see to}.
+redis.register_function{function_name = '@LIBRARY@_cancel_node', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local call = call_state.begin(KEYS[1], ARGV[4])
+  local canvas = canvases.get(call, ARGV[1])
+  local node = canvas and canvas.ns == ARGV[3] and nodes.get(call, ARGV[1], tonumber(ARGV[2]))
+  if not node then return {-1, call_state.finish(call)} end
+  local done = graph.revoke(call, canvas, node, ARGV[5] == '1')
+  return {done and 1 or 0, call_state.finish(call)}
+end}
