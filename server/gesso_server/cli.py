@@ -41,19 +41,28 @@ class Output(StrEnum):
 def command(
     *,
     address: Annotated[
-        str, typer.Option(envvar="GESSO_ADDRESS", metavar="HOST:PORT", help="Where to listen; port 0 for any free one.")
+        str,
+        typer.Option(
+            envvar="GESSO_ADDRESS", metavar="HOST:PORT", help="Where to listen; port 0 for any free one."
+        ),
     ] = f"localhost:{DEFAULT_PORT}",
     data: Annotated[
-        Path, typer.Option(envvar="GESSO_DATA", metavar="DIR", help="Where the embedded store keeps its data.")
+        Path,
+        typer.Option(envvar="GESSO_DATA", metavar="DIR", help="Where the embedded store keeps its data."),
     ] = Path("gesso-data"),
     store: Annotated[
         str | None,
         typer.Option(
-            envvar="GESSO_STORE", metavar="URL", help="A running Valkey or Redis instead: redis://, rediss://, unix://."
+            envvar="GESSO_STORE",
+            metavar="URL",
+            help="A running Valkey or Redis instead: redis://, rediss://, unix://.",
         ),
     ] = None,
     partitions: Annotated[
-        int | None, typer.Option(min=1, help="Slices of the store, fixed at its first use.", show_default="as it has, or 1")
+        int | None,
+        typer.Option(
+            min=1, help="Slices of the store, fixed at its first use.", show_default="as it has, or 1"
+        ),
     ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen off loopback, without TLS and credentials.")
@@ -61,8 +70,12 @@ def command(
     durability: Annotated[
         Durability, typer.Option(help="Acknowledge when the operating system has it, or the store's disk.")
     ] = Durability.OS,
-    log_level: Annotated[LogLevel, typer.Option(help="How much is logged, to the standard error.")] = LogLevel.INFO,
-    output: Annotated[Output, typer.Option("--output", "-o", help="How the ready line is said.")] = Output.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="How much is logged, to the standard error.")
+    ] = LogLevel.INFO,
+    output: Annotated[
+        Output, typer.Option("--output", "-o", help="How the ready line is said.")
+    ] = Output.TEXT,
 ) -> None:
     """Run a coordinator, with a store of its own or on one that runs.
 
@@ -75,7 +88,9 @@ def command(
         gesso server --data /var/lib/gesso --durability fsync
     """
     if store is not None and not store.startswith(STORE_SCHEMES):
-        raise typer.BadParameter(f"A store's address begins with redis://, rediss:// or unix://, not as {store!r} does.")
+        raise typer.BadParameter(
+            f"A store's address begins with redis://, rediss:// or unix://, not as {store!r} does."
+        )
     log_to_stderr(log_level)
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum
 from pathlib import Path
 
 DEFAULT_PORT = 7365
+
+
+class Durability(Enum):
+    """How safe an accepted canvas is. The names are those of the contract's enum, without prefix."""
+
+    MEMORY = "in the store's memory"
+    OS = "handed to the store's operating system, which writes it out each second"
+    FSYNC = "on the store's disk"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

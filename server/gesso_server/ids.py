@@ -30,7 +30,7 @@ class NodeRef(NamedTuple):
     """Where a node is."""
 
     canvas_id: CanvasId
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
 
     @property
     def node_id(self) -> NodeId:

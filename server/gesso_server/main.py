@@ -11,8 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from gesso.v1 import coordinator_service_pb2 as pb
-from gesso_server.config import ServerConfig
+from gesso_server.config import Durability, ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.rpc.listener import check_address
 from gesso_server.rpc.server import Server
@@ -21,8 +20,6 @@ from gesso_server.store.requirements import StoreFacts, check_store
 from gesso_server.store.store import Store
 
 _log = logging.getLogger(__name__)
-
-_Durability = pb.SubmitCanvasResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +62,7 @@ async def serving(config: ServerConfig) -> AsyncIterator[Started]:
         await store.ping()
         facts = await check_store(store.redis, fsync_always=config.fsync)
         await store.connect(config.partitions)
-        coordinator = Coordinator(store, config)
-        coordinator.durability = durability(facts)
+        coordinator = Coordinator(store, config, durability(facts))
         server = Server(coordinator)
         loops = asyncio.create_task(_loops(coordinator, embedded))
         try:
@@ -109,8 +105,8 @@ async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
         _log.info("coordinator.draining")
 
 
-def durability(facts: StoreFacts) -> _Durability.Durability:
+def durability(facts: StoreFacts) -> Durability:
     """Return how safe what such a store has acknowledged is."""
     if not facts.appendonly:
-        return _Durability.DURABILITY_MEMORY
-    return _Durability.DURABILITY_FSYNC if facts.appendfsync == "always" else _Durability.DURABILITY_OS
+        return Durability.MEMORY
+    return Durability.FSYNC if facts.appendfsync == "always" else Durability.OS

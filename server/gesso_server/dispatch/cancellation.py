@@ -32,7 +32,9 @@ class Cancellations:
             partition = self._store.partition_of(ref.canvas_id)
             if partition is None:
                 continue
-            found, duties = await partition.cancel_node(namespace, ref.canvas_id, ref.index, terminate=terminate)
+            found, duties = await partition.cancel_node(
+                namespace, ref.canvas_id, ref.index, terminate=terminate
+            )
             self._desk.see_to(partition, duties)
             count += bool(found)
         return count

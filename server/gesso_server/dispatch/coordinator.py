@@ -11,17 +11,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from gesso_server.config import ServerConfig
+from gesso_server.config import Durability, ServerConfig
 from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import Extensions
+from gesso_server.dispatch.growth import Growing
 from gesso_server.dispatch.registry import Registry, names
 from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.submission import Submissions
 from gesso_server.dispatch.sweeper import Sweepers
 from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
-from gesso_server.ids import CanvasId, NodeRef
+from gesso_server.ids import CanvasId, NodeRef, partition_of
+from gesso_server.plan import Plan
 from gesso_server.store.errors import StoreError
 from gesso_server.store.partition import Exchanged, Hello, Partition, TokenRef, Wake, Welcomed
 from gesso_server.store.store import Store
@@ -34,7 +36,14 @@ _MS = timedelta(milliseconds=1)
 class Coordinator:
     """One coordinator on one store."""
 
-    def __init__(self, store: Store, config: ServerConfig) -> None:
+    def __init__(self, store: Store, config: ServerConfig, durability: Durability) -> None:
+        """Prepare to run.
+
+        Args:
+            store: Is connected.
+            config: How to run.
+            durability: How safe an accepted canvas is.
+        """
         self.store = store
         self.config = config
         self.registry = Registry()
@@ -46,8 +55,7 @@ class Coordinator:
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
         self.draining = False
-        self.durability = 0
-        """How safe an accepted canvas is: a value of the contract's `Durability`. Set at start, from the store's facts."""
+        self.durability = durability
 
     async def run(self) -> None:
         """Keep the loops going until cancelled."""
@@ -57,6 +65,11 @@ class Coordinator:
             group.create_task(self._renew())
             group.create_task(self._listen())
             group.create_task(self._recheck())
+
+    def growing(self, canvas_id: CanvasId, namespace: str, plan: Plan) -> Growing:
+        """Return the joins of an accepted canvas that still grow."""
+        partition = self.store.partitions[partition_of(canvas_id)]
+        return Growing(self.extensions, self._desk, partition, canvas_id, namespace, plan)
 
     def drain(self) -> None:
         """Take nothing new, and ask sessions to move."""

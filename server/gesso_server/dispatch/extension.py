@@ -99,6 +99,7 @@ class Extensions:
             CanvasGoneError: If the canvas is not active.
             CanvasTooLargeError: If they come to too many nodes.
         """
+
         def compiled(room: Room) -> Growth:
             return compile_growth(members, join.index, source, node_limit=self._limits.nodes, room=room)
 

@@ -82,7 +82,9 @@ class Registry:
     def idle_queues(self, partition: int) -> list[tuple[str, str]]:
         """Return namespace and name of the queues for whose work a session waits."""
         return [
-            key for key, sharing in self._by_queue.items() if any(session.idle_in(partition) for session in sharing)
+            key
+            for key, sharing in self._by_queue.items()
+            if any(session.idle_in(partition) for session in sharing)
         ]
 
     def drain(self) -> None:

@@ -57,9 +57,7 @@ class Outgoing:
     draining: bool = False
 
     def __bool__(self) -> bool:
-        return bool(
-            self.acknowledged or self.grants or self.refusals or self.cancellations or self.draining
-        )
+        return bool(self.acknowledged or self.grants or self.refusals or self.cancellations or self.draining)
 
 
 class SessionLostError(Exception):
@@ -178,7 +176,9 @@ class Session:
             leased_from = min(frames, key=lambda number: (number not in self._hungry, number))
             await asyncio.gather(
                 *(
-                    self._call(self._partitions[number], frame, self.credits if number == leased_from else 0, out)
+                    self._call(
+                        self._partitions[number], frame, self.credits if number == leased_from else 0, out
+                    )
                     for number, frame in frames.items()
                 )
             )

@@ -69,7 +69,10 @@ class Submissions:
             RequestIdReusedError: If the request id was used with another content.
             StoreError: If the store does not answer or is full; repeating with the same request id is safe.
         """
-        plan = self.compile(submission.element)
+        return await self.keep(submission, self.compile(submission.element))
+
+    async def keep(self, submission: Submission, plan: Plan) -> Accepted:
+        """Accept a canvas that is compiled. Otherwise as `submit`."""
         if len(plan.nodes) < _LARGE:
             return await self._keep(submission, plan)
         async with self._large:

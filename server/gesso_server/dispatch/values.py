@@ -29,7 +29,7 @@ class Mark(Enum):
 class Settled(NamedTuple):
     """How an input of a join ended whose value is a list of outcomes. If it ended well, its value follows."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     state: State
 
 
@@ -80,7 +80,9 @@ class _Reader:
     async def _value(self, index: int, record: str, outcome: bytes, body: bytes) -> AsyncIterator[Step]:
         if outcome.startswith(_ELSEWHERE):
             index = int(outcome[1:])
-            ((record, outcome, body),) = await self.partition.outcomes(self.canvas_id, (index, 1, 1), _PAGE_BYTES)
+            ((record, outcome, body),) = await self.partition.outcomes(
+                self.canvas_id, (index, 1, 1), _PAGE_BYTES
+            )
         if outcome:
             yield outcome
         elif record[0] == State.SUCCEEDED and parse_record(record).join:

@@ -50,6 +50,7 @@ __all__ = [  # noqa: RUF022  grouped by idea
     "Template",
     # from one to the other
     "TEMPLATE_LIMIT",
+    "Room",
     "CanvasTooLargeError",
     "DuplicateIdError",
     "PlanError",

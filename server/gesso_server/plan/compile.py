@@ -95,7 +95,9 @@ def compile_growth(
     compiler = _Compiler(shared, room.base)
     inputs = compiler.members((stages(member) for member in members), source, join)
     start = compiler.edges_behind(source)
-    return Growth(room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs))
+    return Growth(
+        room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs)
+    )
 
 
 class _Begun:

@@ -18,7 +18,7 @@ class Run(NamedTuple):
     """Node indexes in arithmetic progression."""
 
     first: int
-    count: int
+    count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
     stride: int
 
     @property
@@ -74,7 +74,7 @@ class Origin(Enum):
 class Source(NamedTuple):
     """The node that a node's control edge comes from."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     """In a template, -1 for the node that failed."""
     origin: Origin
     takes_value: bool

@@ -143,10 +143,8 @@ def _immutable(element: Element) -> Element:
     match element:
         case Call():
             return replace(element, immutable=True)
-        case Chain(steps=()):
-            return element
-        case Chain(steps=(first, *others)):
-            return replace(element, steps=(_immutable(first), *others))
+        case Chain():
+            return replace(element, steps=(*map(_immutable, element.steps[:1]), *element.steps[1:]))
         case Group():
             return replace(element, members=tuple(map(_immutable, element.members)))
         case Chord():

@@ -50,7 +50,9 @@ class Assignments:
             case "T" if isinstance(value, bytes):
                 assignment.value.CopyFrom(pb.Outcome.FromString(value).value)
             case "J" if isinstance(value, bytes) and grant.source is not None:
-                await self._add_join(assignment, grant.canvas_id, grant.source, value, base_of(grant.source_timing))
+                await self._add_join(
+                    assignment, grant.canvas_id, grant.source, value, base_of(grant.source_timing)
+                )
 
     async def _add_join(
         self, assignment: pb.Assignment, canvas_id: CanvasId, index: int, body: bytes, base: int

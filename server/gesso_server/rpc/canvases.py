@@ -20,6 +20,7 @@ from gesso_server.rpc.listing import Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
 from gesso_server.rpc.service import Context
+from gesso_server.store.partition import Accepted, LookedCanvas
 from gesso_server.store.records import State
 
 NAMESPACE = "default"
@@ -41,39 +42,57 @@ class Canvases:
         self._coordinator = coordinator
         self._nodes = Nodes(coordinator, NAMESPACE)
 
-    async def submit_canvas(self, request: pb.SubmitCanvasRequest, _context: Context) -> pb.SubmitCanvasResponse:
+    async def submit_canvas(
+        self, request: pb.SubmitCanvasRequest, _context: Context
+    ) -> pb.SubmitCanvasResponse:
         """Serve CoordinatorService.SubmitCanvas."""
         return await self.submit(request, watch=False)
 
     async def submit(self, request: pb.SubmitCanvasRequest, *, watch: bool) -> pb.SubmitCanvasResponse:
         """Accept a canvas; with `watch` the end of its last node is announced to this coordinator."""
-        submission = self._submission(request, watch=watch)
+        submission = self.submission(request, Elements(self._coordinator.config.limits), watch=watch)
         if request.validate_only:
             plan = self._coordinator.submissions.compile(submission.element)
             return pb.SubmitCanvasResponse(node_count=len(plan.nodes))
         if self._coordinator.draining:
             raise draining()
-        response = submitted(await self._coordinator.submissions.submit(submission))
-        response.durability = self._coordinator.durability
-        return response
+        accepted = await self._coordinator.submissions.submit(submission)
+        return submitted(accepted, self._coordinator.durability)
 
-    def _submission(self, request: pb.SubmitCanvasRequest, *, watch: bool) -> Submission:
+    def submission(self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool) -> Submission:
+        """Check and convert a submission.
+
+        Raises:
+            Refusal: If something in it is wrong.
+        """
         if len(request.request_id.encode()) > _REQUEST_ID_BYTES:
-            raise invalid("BAD_REQUEST_ID", f"a request id has at most {_REQUEST_ID_BYTES} bytes", "request_id")
+            raise invalid(
+                "BAD_REQUEST_ID", f"a request id has at most {_REQUEST_ID_BYTES} bytes", "request_id"
+            )
         if len(request.tracestate) > _TRACESTATE_BYTES:
             raise invalid("OUT_OF_RANGE", f"a tracestate has at most {_TRACESTATE_BYTES} bytes", "tracestate")
         if request.HasField("deadline"):
             text = "deadlines of canvases are not served yet"
             raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "deadline")
         try:
-            element = Elements(self._coordinator.config.limits).convert(request.canvas)
+            element = elements.convert(request.canvas)
         except Refusal as refusal:
             raise refusal.within("canvas") from None
-        digest = sha256(request.canvas.SerializeToString(deterministic=True)).hexdigest() if request.request_id else "0"
+        digest = (
+            sha256(request.canvas.SerializeToString(deterministic=True)).hexdigest()
+            if request.request_id
+            else "0"
+        )
         return Submission(
             namespace=NAMESPACE, element=element, request_id=request.request_id, digest=digest,
             traceparent=request.traceparent, tracestate=request.tracestate, watch=watch,
         )  # fmt: skip
+
+    async def last(self, accepted: Accepted) -> tuple[LookedCanvas, NodeView | None]:
+        """Return an accepted canvas as it stands, and its last node."""
+        indexes = [] if accepted.last is None else [accepted.last]
+        canvas, views = await self._nodes.views(NodeRef(accepted.canvas_id, 0), indexes)
+        return canvas, views[0] if views else None
 
     async def get_canvas(self, request: pb.GetCanvasRequest, _context: Context) -> pb.GetCanvasResponse:
         """Serve CoordinatorService.GetCanvas."""
@@ -150,7 +169,11 @@ class Canvases:
 
     async def _join_value(self, view: NodeView, response: pb.WaitNodeResponse) -> None:
         outcomes = await self._coordinator.values.small(
-            view.ref.canvas_id, view.ref.index, view.join_body(), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
+            view.ref.canvas_id,
+            view.ref.index,
+            view.join_body(),
+            most_bytes=_INLINE_BYTES,
+            most_count=_INLINE_COUNT,
         )
         if outcomes is None:
             response.elsewhere.SetInParent()
@@ -175,10 +198,14 @@ class Canvases:
             raise not_found("node")
         return found
 
-    async def cancel_canvas(self, request: pb.CancelCanvasRequest, _context: Context) -> pb.CancelCanvasResponse:
+    async def cancel_canvas(
+        self, request: pb.CancelCanvasRequest, _context: Context
+    ) -> pb.CancelCanvasResponse:
         """Serve CoordinatorService.CancelCanvas."""
         canvas_id = _canvas_id(request.canvas_id, "canvas_id")
-        found = await self._coordinator.cancellations.canvas(NAMESPACE, canvas_id, terminate=request.terminate)
+        found = await self._coordinator.cancellations.canvas(
+            NAMESPACE, canvas_id, terminate=request.terminate
+        )
         if found is None:
             raise not_found("canvas")
         return pb.CancelCanvasResponse(already_terminal=not found)

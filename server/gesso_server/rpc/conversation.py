@@ -129,7 +129,9 @@ class _Conversation:
         del self._calls[number]
         self._event.set()
 
-    async def _serve(self, call: pb.ConverseRequest.Call, serve: Callable[[pb.ConverseRequest.Call], Awaitable[None]]) -> None:
+    async def _serve(
+        self, call: pb.ConverseRequest.Call, serve: Callable[[pb.ConverseRequest.Call], Awaitable[None]]
+    ) -> None:
         try:
             await serve(call)
         except Exception as error:  # noqa: BLE001  the place that turns a call's errors into its answer
@@ -154,4 +156,6 @@ class _Conversation:
 
 def _too_many(limit: int) -> Refusal:
     text = f"at most {limit} calls may be under way in one conversation"
-    return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "BACKPRESSURE", text, retry_delay=timedelta(milliseconds=100))
+    return Refusal(
+        grpc.StatusCode.RESOURCE_EXHAUSTED, "BACKPRESSURE", text, retry_delay=timedelta(milliseconds=100)
+    )

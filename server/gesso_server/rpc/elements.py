@@ -59,7 +59,9 @@ class Elements:
             opened: The groups and chords that grow, by number; elements of the canvas itself, not copies.
         """
         self._limits = limits
-        self._opened = {id(canvas): number for number, canvas in enumerate(opened)}
+        self._keep = tuple(opened)
+        self._places: dict[int, tuple[Stamps, int]] = {}
+        self._opened = {id(canvas): number for number, canvas in enumerate(self._keep)}
         self._lanes: dict[tuple[str, str, int, bool], Lane] = {}
 
     def convert(self, canvas: canvas_pb2.Canvas, inherited: Stamps = MappingProxyType({})) -> Element:
@@ -71,12 +73,23 @@ class Elements:
         return self._element(canvas, inherited, 1)
 
     def members(self, canvases: Iterable[canvas_pb2.Canvas], inherited: Stamps) -> tuple[Element, ...]:
-        """Convert members that come later.
+        """Convert members that a task adds.
 
         Raises:
             Refusal: If something in one is wrong; `path` says where, from `members` inwards.
         """
         return self._elements(canvases, "members", inherited, 1)
+
+    def later(self, number: int, canvases: Iterable[canvas_pb2.Canvas]) -> tuple[Element, ...]:
+        """Convert members that come later for a group that grows. Otherwise as `members`."""
+        stamps, depth = self._places[number]
+        return self._elements(canvases, "members", stamps, depth)
+
+    def _growing(self, canvas: canvas_pb2.Canvas, stamps: Stamps, depth: int) -> int | None:
+        number = self._opened.get(id(canvas))
+        if number is not None:
+            self._places[number] = (stamps, depth)
+        return number
 
     def _element(self, canvas: canvas_pb2.Canvas, inherited: Stamps, depth: int) -> Element:
         if depth > self._limits.depth:
@@ -97,9 +110,9 @@ class Elements:
                 return Chain(self._elements(canvas.steps, "steps", stamps, depth), *hung)
             case "group":
                 members = self._elements(canvas.members, "members", stamps, depth)
-                opened = self._opened.get(id(canvas))
                 task_id = _task_id(canvas.task_id, "task_id")
-                return Group(members, _policy(canvas.group), canvas.group.keep, *hung, task_id, opened)
+                growing = self._growing(canvas, stamps, depth)
+                return Group(members, _policy(canvas.group), canvas.group.keep, *hung, task_id, growing)
             case "chord":
                 return self._chord(canvas, stamps, hung, depth)
             case "map":
@@ -133,8 +146,8 @@ class Elements:
         except Refusal as refusal:
             raise refusal.within("body") from None
         task_id = _task_id(canvas.task_id, "task_id")
-        on_header = canvas.chord.error_links_on_header
-        return Chord(header, body, _policy(canvas.chord), *hung, on_header, task_id, self._opened.get(id(canvas)))
+        on_header, growing = canvas.chord.error_links_on_header, self._growing(canvas, stamps, depth)
+        return Chord(header, body, _policy(canvas.chord), *hung, on_header, task_id, growing)
 
     def _call(self, signature: signature_pb2.Signature, stamps: Stamps, hung: _Hung) -> Call:
         try:
@@ -193,7 +206,9 @@ class Elements:
 
     def _lane(self, task: str, options: signature_pb2.SignatureOptions | None, *, timed: bool) -> Lane:
         queue = options.queue if options is not None and options.queue else DEFAULT_QUEUE
-        priority = options.priority if options is not None and options.HasField("priority") else DEFAULT_PRIORITY
+        priority = (
+            options.priority if options is not None and options.HasField("priority") else DEFAULT_PRIORITY
+        )
         key = (task, queue, priority, timed)
         lane = self._lanes.get(key)
         if lane is None:
@@ -204,7 +219,9 @@ class Elements:
                 text = "a queue's name has 1 to 128 letters, digits, dots, colons, hyphens or underscores"
                 raise invalid("BAD_QUEUE_NAME", text, "options.queue")
             if not 0 <= priority <= _HIGHEST_PRIORITY:
-                raise invalid("OUT_OF_RANGE", f"a priority lies between 0 and {_HIGHEST_PRIORITY}", "options.priority")
+                raise invalid(
+                    "OUT_OF_RANGE", f"a priority lies between 0 and {_HIGHEST_PRIORITY}", "options.priority"
+                )
             lane = self._lanes[key] = Lane(queue, priority, task, timed)
         return lane
 
@@ -241,7 +258,9 @@ def _policy(element: canvas_pb2.Group | canvas_pb2.Chord) -> Policy:
         case "quorum":
             if policy.quorum.count < 1:
                 raise invalid("OUT_OF_RANGE", "a quorum is at least 1", "policy.quorum.count")
-            return Policy(counts=Counts.QUORUM, need=policy.quorum.count, deadline_ms=deadline, cancel_rest=rest)
+            return Policy(
+                counts=Counts.QUORUM, need=policy.quorum.count, deadline_ms=deadline, cancel_rest=rest
+            )
         case "first":
             return Policy(counts=Counts.QUORUM, need=1, single=True, deadline_ms=deadline, cancel_rest=rest)
         case _:
@@ -298,7 +317,11 @@ def _check_options(options: signature_pb2.SignatureOptions) -> None:
     if options.headers:
         size = sum(len(key) + len(value) for key, value in options.headers.items())
         if len(options.headers) > _HEADERS or size > _HEADER_BYTES:
-            raise invalid("OUT_OF_RANGE", f"at most {_HEADERS} headers of {_HEADER_BYTES} bytes together", "options.headers")
+            raise invalid(
+                "OUT_OF_RANGE",
+                f"at most {_HEADERS} headers of {_HEADER_BYTES} bytes together",
+                "options.headers",
+            )
 
 
 def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
@@ -318,7 +341,9 @@ def _stamps(own: Stamps, inherited: Stamps) -> Stamps:
     for key, stamp in own.items():
         path = f"stamps[{key[:_STAMP_KEY_BYTES]!r}]"
         if not key or len(key.encode()) > _STAMP_KEY_BYTES or key.startswith(_RESERVED_STAMP):
-            text = f"a stamp's key has 1 to {_STAMP_KEY_BYTES} bytes and does not begin with {_RESERVED_STAMP}"
+            text = (
+                f"a stamp's key has 1 to {_STAMP_KEY_BYTES} bytes and does not begin with {_RESERVED_STAMP}"
+            )
             raise invalid("BAD_STAMP", text, path)
         if not 1 <= len(stamp.values) <= _STAMP_VALUES:
             raise invalid("BAD_STAMP", f"a stamp has 1 to {_STAMP_VALUES} values", path)

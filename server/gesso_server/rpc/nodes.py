@@ -5,9 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gesso.v1 import canvas_summary_pb2, coordinator_service_pb2, node_pb2, task_error_pb2, worker_service_pb2
+from gesso_server.config import Durability
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.store.partition import Accepted, Looked, LookedCanvas
-from gesso_server.store.records import JoinBody, Record, State, TaskBody, parse_join_body, parse_record, parse_task_body
+from gesso_server.store.records import (
+    JoinBody,
+    Record,
+    State,
+    TaskBody,
+    parse_join_body,
+    parse_record,
+    parse_task_body,
+)
 
 _STATES = {
     State.WAITING: node_pb2.Node.STATE_WAITING,
@@ -32,7 +41,10 @@ _STATES = {
 
 # What the coordinator says of a failure that no worker reported.
 _OWN_ERRORS = {
-    State.DEAD: ("gesso.WorkerLost", "the task was given up: its workers died, or it was delivered too often"),
+    State.DEAD: (
+        "gesso.WorkerLost",
+        "the task was given up: its workers died, or it was delivered too often",
+    ),
     State.REVOKED: ("gesso.TaskRevokedError", "revoked"),
     State.EXPIRED: ("gesso.TaskRevokedError", "expired"),
     State.CANCELLED: ("gesso.TaskRevokedError", "cancelled"),
@@ -104,7 +116,9 @@ class NodeView:
             return error
         name = error.type.rpartition(".")[2]
         text = f"Dependency {origin.node_id} raised {name}({error.message!r})"
-        return task_error_pb2.TaskError(type="gesso.ChordError", message=text, cause=error, node_id=origin.node_id)
+        return task_error_pb2.TaskError(
+            type="gesso.ChordError", message=text, cause=error, node_id=origin.node_id
+        )
 
     def state(self) -> node_pb2.Node.State:
         """Return the state that clients see."""
@@ -145,7 +159,9 @@ class NodeView:
 
 
 def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:
-    error = worker_service_pb2.Outcome.FromString(outcome).error if state is State.FAILED and outcome else None
+    error = (
+        worker_service_pb2.Outcome.FromString(outcome).error if state is State.FAILED and outcome else None
+    )
     if error is None:
         name, text = _OWN_ERRORS.get(state, _OWN_ERRORS[State.FAILED])
         error = task_error_pb2.TaskError(type=name, message=text)
@@ -158,14 +174,14 @@ def node_state(state: State) -> node_pb2.Node.State:
     return _STATES[state]
 
 
-def submitted(accepted: Accepted) -> coordinator_service_pb2.SubmitCanvasResponse:
+def submitted(accepted: Accepted, durability: Durability) -> coordinator_service_pb2.SubmitCanvasResponse:
     """Return the answer to a submission."""
     response = coordinator_service_pb2.SubmitCanvasResponse(
         canvas_id=accepted.canvas_id,
         node_count=accepted.node_count,
         deduplicated=accepted.known,
         trace_id=accepted.trace_id,
-        durability=coordinator_service_pb2.SubmitCanvasResponse.DURABILITY_UNSPECIFIED,
+        durability=f"DURABILITY_{durability.name}",
     )
     if accepted.last is not None:
         response.last.node_id = NodeRef(accepted.canvas_id, accepted.last).node_id

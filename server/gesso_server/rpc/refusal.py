@@ -19,7 +19,7 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from gesso.v1 import coordinator_service_pb2, error_reason_pb2
+from gesso.v1 import coordinator_service_pb2
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError
@@ -66,13 +66,14 @@ class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
             packed = any_pb2.Any()
             packed.Pack(detail)
             status.details.append(packed)
-        return rpc_status.to_status(status)
+        rich: grpc.Status = rpc_status.to_status(status)
+        return rich
 
     def call_error(self) -> coordinator_service_pb2.CallError:
         """Return it as the error of one call in a conversation."""
         error = coordinator_service_pb2.CallError(
             code=self.code.value[0],
-            reason=error_reason_pb2.ErrorReason.Value(f"ERROR_REASON_{self.reason}"),
+            reason=f"ERROR_REASON_{self.reason}",
             message=self.text,
         )
         if self.path:
@@ -127,6 +128,6 @@ def refused(error: Exception) -> Refusal:
         case _:
             fault = secrets.token_hex(6)
             _log.error("fault id=%s", fault, exc_info=error)
-            return Refusal(grpc.StatusCode.INTERNAL, "INTERNAL", f"a fault of the coordinator's own, {fault} in its log")
-
-
+            return Refusal(
+                grpc.StatusCode.INTERNAL, "INTERNAL", f"a fault of the coordinator's own, {fault} in its log"
+            )

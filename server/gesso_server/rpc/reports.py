@@ -94,7 +94,9 @@ class Reports:
         except PlanError as error:
             return self._failed(token, outcome, "gesso.InvalidCanvas", str(error))
         except EmptyReplacementError:
-            return self._failed(token, outcome, "builtins.ValueError", "a task cannot be replaced with an empty canvas")
+            return self._failed(
+                token, outcome, "builtins.ValueError", "a task cannot be replaced with an empty canvas"
+            )
         except CanvasGoneError:
             extra = ""  # the token is not current any more, and the report changes nothing
         del outcome.added_members[:]

@@ -15,6 +15,7 @@ from gesso_server.rpc.canvases import Canvases
 from gesso_server.rpc.conversation import Conversations
 from gesso_server.rpc.listener import ListenRefusedError, check_address
 from gesso_server.rpc.service import handlers
+from gesso_server.rpc.streaming import Streams
 from gesso_server.rpc.work import Work
 
 # Sources: promises.md, decisions 9 and 10, G7; libraries.md, section 1.
@@ -36,7 +37,7 @@ READY, LIVE = "ready", "live"
 class _CoordinatorService:
     """All of CoordinatorService: what stands alone, and the conversation."""
 
-    def __init__(self, canvases: Canvases, conversations: Conversations) -> None:
+    def __init__(self, canvases: Canvases, conversations: Conversations, streams: Streams) -> None:
         self.converse = conversations.converse
         self.submit_canvas = canvases.submit_canvas
         self.get_canvas = canvases.get_canvas
@@ -46,6 +47,7 @@ class _CoordinatorService:
         self.read_value = canvases.read_value
         self.cancel_canvas = canvases.cancel_canvas
         self.revoke_nodes = canvases.revoke_nodes
+        self.stream_canvas = streams.stream_canvas
 
 
 class Server:
@@ -59,7 +61,7 @@ class Server:
         self._health = health.aio.HealthServicer()
         services = {
             coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"]: _CoordinatorService(
-                canvases, self._conversations
+                canvases, self._conversations, Streams(coordinator, canvases)
             ),
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
             operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: object(),
@@ -68,7 +70,9 @@ class Server:
             self._server.add_generic_rpc_handlers((handlers(descriptor, servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [descriptor.full_name for descriptor in services]
-        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
+        reflection.enable_server_reflection(
+            [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+        )
 
     async def start(self) -> str:
         """Listen; return the address, with the port that was free if none was asked for.

@@ -8,7 +8,7 @@ have answers UNIMPLEMENTED with a reason.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from google.protobuf import message_factory
@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError, Message
 from gesso_server.rpc.refusal import Refusal, invalid, refused
 
 M = TypeVar("M", bound=Message)
-Context = grpc.aio.ServicerContext
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 Unary = Callable[[Any, Context], Awaitable[Message]]
 Streaming = Callable[[Any, Context], AsyncIterator[Message]]
 
@@ -58,19 +58,23 @@ def handlers(service: ServiceDescriptor, servicer: object) -> grpc.GenericRpcHan
     )
 
 
-def _handler(method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler:
+def _handler(method: MethodDescriptor, servicer: object) -> grpc.RpcMethodHandler[Any, Any]:
     kind: type[Message] = message_factory.GetMessageClass(method.input_type)
-    function = getattr(servicer, _snake(method.name), None)
+    function: Any = getattr(servicer, _snake(method.name), None)
     if function is None:
         function = _unserved_stream if method.server_streaming else _unserved
-    incoming = (lambda requests: messages(kind, requests)) if method.client_streaming else (lambda data: read(kind, data))
+    incoming = (
+        (lambda requests: messages(kind, requests))
+        if method.client_streaming
+        else (lambda data: read(kind, data))
+    )
     maker = {
         (False, False): grpc.unary_unary_rpc_method_handler,
         (False, True): grpc.unary_stream_rpc_method_handler,
         (True, False): grpc.stream_unary_rpc_method_handler,
         (True, True): grpc.stream_stream_rpc_method_handler,
     }[method.client_streaming, method.server_streaming]
-    wrapped = _streaming(function, incoming) if method.server_streaming else _unary(function, incoming)
+    wrapped: Any = _streaming(function, incoming) if method.server_streaming else _unary(function, incoming)
     answer = message_factory.GetMessageClass(method.output_type)
     return maker(wrapped, request_deserializer=None, response_serializer=answer.SerializeToString)
 
@@ -80,7 +84,8 @@ def _unary(function: Unary, incoming: Callable[[Any], Any]) -> Callable[[Any, Co
         try:
             return await function(incoming(request), context)
         except Exception as error:  # noqa: BLE001  the one place that turns errors into answers
-            return await _abort(context, error)
+            await _abort(context, error)
+            raise
 
     return call
 
@@ -96,7 +101,8 @@ def _streaming(function: Streaming, incoming: Callable[[Any], Any]) -> Streaming
     return call
 
 
-async def _abort(context: Context, error: Exception) -> Any:
+async def _abort(context: Context, error: Exception) -> None:
+    """End the call with what its caller may see of an error. It does so by raising."""
     if isinstance(error, grpc.aio.AbortError):
         raise error
     if isinstance(error, ExceptionGroup):
@@ -108,12 +114,13 @@ async def _unserved(_request: Any, _context: Context) -> Message:
     raise _UNSERVED
 
 
-async def _unserved_stream(_request: Any, _context: Context) -> AsyncIterator[Message]:
-    raise _UNSERVED
-    yield  # makes it a generator
+async def _unserved_stream(request: Any, context: Context) -> AsyncIterator[Message]:
+    yield await _unserved(request, context)
 
 
-_UNSERVED = Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", "the contract has it, this version does not serve it yet")
+_UNSERVED = Refusal(
+    grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", "the contract has it, this version does not serve it yet"
+)
 
 
 def _snake(name: str) -> str:

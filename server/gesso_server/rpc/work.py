@@ -45,7 +45,9 @@ class Work:
         self._canvases = canvases
         self._assignments = Assignments(coordinator.values)
 
-    async def read_input(self, request: pb.ReadInputRequest, _context: Context) -> AsyncIterator[pb.ReadInputResponse]:
+    async def read_input(
+        self, request: pb.ReadInputRequest, _context: Context
+    ) -> AsyncIterator[pb.ReadInputResponse]:
         """Serve WorkerService.ReadInput."""
         ref = parse_node_id(request.node_id)
         if ref is None:
@@ -53,7 +55,9 @@ class Work:
         async for items in self._canvases.value(ref):
             yield pb.ReadInputResponse(items=items)
 
-    async def work(self, requests: AsyncIterator[pb.WorkRequest], _context: Context) -> AsyncIterator[pb.WorkResponse]:
+    async def work(
+        self, requests: AsyncIterator[pb.WorkRequest], _context: Context
+    ) -> AsyncIterator[pb.WorkResponse]:
         """Serve WorkerService.Work."""
         timing = self._coordinator.config.timing
         hello = _hello(await _first(requests, timing))
@@ -123,7 +127,9 @@ async def _first(requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> pb.
         raise invalid("PROTOCOL", "the stream ended before a hello", "hello") from None
 
 
-async def _read(session: Session, reports: Reports, requests: AsyncIterator[pb.WorkRequest], timing: Timing) -> None:
+async def _read(
+    session: Session, reports: Reports, requests: AsyncIterator[pb.WorkRequest], timing: Timing
+) -> None:
     """Take frames in until the worker has no more; a worker that is silent for too long ends the stream."""
     try:
         while True:
@@ -183,7 +189,11 @@ def _hello(request: pb.WorkRequest) -> Hello:
         text = f"protocol version {hello.protocol_version} is not served, {PROTOCOL_VERSION} is"
         raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "VERSION", text, metadata=bounds)
     if not _SESSION.fullmatch(hello.session_id):
-        raise invalid("BAD_ID", "a session's id has 16 to 64 letters, digits, dots, hyphens or underscores", "hello.session_id")
+        raise invalid(
+            "BAD_ID",
+            "a session's id has 16 to 64 letters, digits, dots, hyphens or underscores",
+            "hello.session_id",
+        )
     if hello.epoch <= 0:
         raise invalid("OUT_OF_RANGE", "epochs count from 1", "hello.epoch")
     if not 1 <= hello.slot_count <= _MOST_CREDITS:

@@ -25,14 +25,14 @@ class Wake(NamedTuple):
 
     namespace: str
     queue: str
-    count: int
+    count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
 
 
 class Ended(NamedTuple):
     """A node has ended that clients of this coordinator wait for."""
 
     canvas_id: CanvasId
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class TokenRef(NamedTuple):
     """An attempt of a task, as a worker names it."""
 
     canvas_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     attempt: int
     nonce: str
 
@@ -81,7 +81,7 @@ class Grant(NamedTuple):
     """A task handed to a session."""
 
     canvas_id: CanvasId
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     attempt: int
     nonce: str
     failures: int
@@ -346,7 +346,7 @@ class Partition:
 
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
-        args = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
+        args: list[bytes | str | int] = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
         return _duties(await self._call("leave", self._key, args))
 
     async def sweep(self, *, staging_ms: int, idle_queues: Sequence[tuple[str, str]]) -> Swept:
@@ -385,7 +385,7 @@ class Partition:
         self, canvas_id: CanvasId, templates: Sequence[bytes | str | int], nodes: Iterable[StoredNode]
     ) -> bool:
         """Keep nodes at reserved indexes. False when there is no such canvas."""
-        args = [canvas_id, len(templates) // 2, *templates, *_flat(nodes)]
+        args: list[bytes | str | int] = [canvas_id, len(templates) // 2, *templates, *_flat(nodes)]
         return bool(await self._call("grow_stage", self._key, args))
 
     async def grow(self, canvas_id: CanvasId, step: GrowthStep) -> tuple[bool, Duties]:
@@ -397,11 +397,15 @@ class Partition:
         found, own = await self._call("grow_join", self._key, args)
         return bool(found), _duties(own)
 
+    async def touch_growth(self, canvas_id: CanvasId) -> bool:
+        """Say that the stream of a growing canvas is alive. False when it does not grow any more."""
+        return bool(await self._call("grow_touch", self._key, [canvas_id]))
+
     async def cancel_canvas(
         self, namespace: str, canvas_id: CanvasId, *, terminate: bool
     ) -> tuple[bool | None, Duties]:
         """Cancel what has not ended. Returns whether anything had not, None when there is no such canvas."""
-        args = [canvas_id, namespace, self._coordinator, int(terminate)]
+        args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate)]
         found, own = await self._call("cancel_canvas", self._key, args)
         return (None if found < 0 else bool(found)), _duties(own)
 
@@ -409,13 +413,15 @@ class Partition:
         self, namespace: str, canvas_id: CanvasId, index: int, *, terminate: bool
     ) -> tuple[bool | None, Duties]:
         """Revoke one node. Returns whether it had not ended, None when there is no such node."""
-        args = [canvas_id, index, namespace, self._coordinator, int(terminate)]
+        args: list[bytes | str | int] = [canvas_id, index, namespace, self._coordinator, int(terminate)]
         found, own = await self._call("cancel_node", self._key, args)
         return (None if found < 0 else bool(found)), _duties(own)
 
     async def name(self, namespace: str, names: Sequence[tuple[str, str]], *, ttl_ms: int) -> None:
         """Remember ids that a client chose: pairs of id and node id."""
-        await self._call("naming_set", self._key, [namespace, ttl_ms, *(part for pair in names for part in pair)])
+        await self._call(
+            "naming_set", self._key, [namespace, ttl_ms, *(part for pair in names for part in pair)]
+        )
 
     async def named(self, namespace: str, task_id: str) -> str | None:
         """Return the id of the node that a client's id names."""
@@ -456,7 +462,9 @@ def _duties(reply: list[Any]) -> Duties:
 
 
 def _grant(item: list[Any]) -> Grant:
-    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, source_timing = item
+    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, source_timing = (
+        item
+    )
     return Grant(
         CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, timing.decode(), body, kind.decode(),
         _optional(source), value if isinstance(value, bytes) else _looked_one(value),

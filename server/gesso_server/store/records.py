@@ -76,7 +76,7 @@ _OWN_FAILURE = frozenset("FDVX")
 class StoredNode(NamedTuple):
     """One node, ready to be stored."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     record: str
     body: bytes
 
@@ -306,4 +306,6 @@ def parse_task_body(body: bytes, base: int = 0) -> TaskBody:
         only = int(line) + base
         return TaskBody(only, only, "", call)
     begins, arrives, task_id = line.decode().split("|", 2)
-    return TaskBody(int(begins) + base if begins else None, int(arrives) + base if arrives else None, task_id, call)
+    return TaskBody(
+        int(begins) + base if begins else None, int(arrives) + base if arrives else None, task_id, call
+    )

@@ -38,7 +38,17 @@ CALL_TIMEOUT_S = 10.0
 """How long one call may take; the slowest script takes some milliseconds."""
 _CONNECTIONS = 64
 _PARTITIONS_KEY = "gesso:partitions"
-_UNAVAILABLE = ("LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED")
+_UNAVAILABLE = (
+    "LOADING",
+    "READONLY",
+    "MISCONF",
+    "BUSY",
+    "MASTERDOWN",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "NOREPLICAS",
+    "UNBLOCKED",
+)
 
 
 class Store:
@@ -150,12 +160,12 @@ class Store:
         try:
             async with asyncio.timeout(CALL_TIMEOUT_S):
                 try:
-                    return await self.redis.execute_command("FCALL", name, 1, key, *args)
+                    return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
                 except ResponseError as error:
                     if "Function not found" not in str(error):
                         raise
                     await self._load()
-                    return await self.redis.execute_command("FCALL", name, 1, key, *args)
+                    return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
         except RedisError as error:
             raise _translated(error) from error
         except (TimeoutError, OSError) as error:
@@ -166,7 +176,13 @@ class Store:
 def _translated(error: RedisError) -> StoreError:
     if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM"):
         return StoreFull("the store has reached its memory limit")
-    transient = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError)
+    transient = (
+        RedisConnectionError,
+        RedisTimeoutError,
+        BusyLoadingError,
+        ReadOnlyError,
+        MaxConnectionsError,
+    )
     if isinstance(error, transient) or str(error).startswith(_UNAVAILABLE):
         return StoreUnavailable(f"the store does not answer: {error}")
     return StoreError(str(error))

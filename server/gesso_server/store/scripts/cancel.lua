@@ -6,18 +6,8 @@ redis.register_function{function_name = '@LIBRARY@_cancel_canvas', flags = {'all
   local call = call_state.begin(KEYS[1], ARGV[3])
   local canvas = canvases.get(call, ARGV[1])
   if not canvas or canvas.ns ~= ARGV[2] then return {-1, call_state.finish(call)} end
-  local meta = keys.meta(call.K, canvas.id)
-  if tonumber(redis.call('HGET', meta, 'left')) == 0 then return {0, call_state.finish(call)} end
-  if canvas.state ~= 'C' then
-    canvas.state = 'C'
-    redis.call('HSET', meta, 'state', 'C')
-    local growing = tonumber(redis.call('HGET', meta, 'growing') or '0')
-    if growing > 0 then
-      canvas.ended = canvas.ended + growing
-      redis.call('HDEL', meta, 'growing')
-    end
-  end
-  graph.cancel(call, canvas, 0, tonumber(redis.call('HGET', meta, 'n')), ARGV[4] == '1')
+  if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then return {0, call_state.finish(call)} end
+  graph.cancel_canvas(call, canvas, ARGV[4] == '1')
   return {1, call_state.finish(call)}
 end}
 

@@ -67,3 +67,12 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   end
   return {1, call_state.finish(call)}
 end}
+
+-- grow_touch: KEYS[1] partition  ARGV[1] canvas. Says that the stream of a growing canvas is alive. Returns 1, or 0 when
+-- it is not growing any more.
+redis.register_function{function_name = '@LIBRARY@_grow_touch', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local call = call_state.begin(KEYS[1], '')
+  if not redis.call('ZSCORE', keys.growing(KEYS[1]), ARGV[1]) then return 0 end
+  redis.call('ZADD', keys.growing(KEYS[1]), call.now + GROWTH_MS, ARGV[1])
+  return 1
+end}

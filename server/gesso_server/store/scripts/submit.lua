@@ -34,7 +34,10 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17],
     'last', ARGV[8], 'kind', ARGV[9],
     'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15])
-  if ARGV[17] ~= '0' then redis.call('HSET', meta, 'growing', ARGV[17]) end
+  if ARGV[17] ~= '0' then
+    redis.call('HSET', meta, 'growing', ARGV[17])
+    redis.call('ZADD', keys.growing(K), call.now + GROWTH_MS, cid)
+  end
   if ARGV[20] ~= '0' then redis.call('HSET', meta, 'templates', ARGV[20]) end
   if ARGV[12] ~= '' then redis.call('HSET', meta, 'tracestate', ARGV[12]) end
   if ARGV[13] ~= '' then redis.call('HSET', meta, 'root', ARGV[13]) end

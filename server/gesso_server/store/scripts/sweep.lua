@@ -1,5 +1,5 @@
 -- sweep: do what time has made due, a bounded part of it: end sessions whose lease is over, start delayed tasks, end
--- tasks that were not started in time, remove canvases whose results are no longer kept, go on with the work list.
+-- tasks that were not started in time, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
 -- KEYS[1] partition
 -- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
 --     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
@@ -72,6 +72,12 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     done = SLICE
   end
   done = math.max(done, wake_due(call), expire(call))
+  for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.growing(K), '-inf', call.now, 'LIMIT', 0, 1)) do
+    redis.call('ZREM', keys.growing(K), cid)
+    local canvas = canvases.get(call, cid)
+    if canvas then graph.cancel_canvas(call, canvas, false) end
+  end
+  graph.settle(call)
   local left = graph.proceed(call)
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.ended(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     if remove(call, cid) then redis.call('ZREM', keys.ended(K), cid) end

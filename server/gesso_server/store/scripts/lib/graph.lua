@@ -279,9 +279,18 @@ function graph.revoke(call, canvas, node, terminate)
   return true
 end
 
--- Cancel a run of nodes that has everything behind it.
-function graph.cancel(call, canvas, first, count, terminate)
-  call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {first, count, 1, terminate and 'K' or 'C', '-'}}
+-- Cancel a canvas: all of its nodes, and whatever would come to it.
+function graph.cancel_canvas(call, canvas, terminate)
+  local meta = keys.meta(call.K, canvas.id)
+  if canvas.state ~= 'C' then
+    canvas.state = 'C'
+    redis.call('HSET', meta, 'state', 'C')
+    canvas.ended = canvas.ended + tonumber(redis.call('HGET', meta, 'growing') or '0')
+    redis.call('HDEL', meta, 'growing')
+    redis.call('ZREM', keys.growing(call.K), canvas.id)
+  end
+  local count = redis.call('HGET', meta, 'n')
+  call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {0, count, 1, terminate and 'K' or 'C', '-'}}
 end
 
 -- Weigh a join whose inputs or needs were changed.

@@ -2,6 +2,9 @@
 
 local joins = {}
 
+-- A canvas whose stream has not been heard of for so long is cancelled.
+local GROWTH_MS = 60000
+
 -- Continue the last run of a join's body if the first new one does, as `grow` in small steps makes them.
 local function joined(body, new)
   local head, first, count, stride = string.match(body, '^(.-)(%d+),(%d+),(%d+)$')
@@ -38,6 +41,8 @@ function joins.seal(call, canvas, index)
   if join.need < 0 then join.need = join.total end
   nodes.touch(call, canvas.id, join)
   canvas.ended = canvas.ended + 1
-  redis.call('HINCRBY', keys.meta(call.K, canvas.id), 'growing', -1)
+  if redis.call('HINCRBY', keys.meta(call.K, canvas.id), 'growing', -1) == 0 then
+    redis.call('ZREM', keys.growing(call.K), canvas.id)
+  end
   if not FINAL[join.state] and (join.source == '' or join.opened) then graph.weigh(call, canvas, join) end
 end

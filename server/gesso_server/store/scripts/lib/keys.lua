@@ -23,6 +23,7 @@ function keys.due(K) return K .. ':due' end                               -- zse
 function keys.expiry(K) return K .. ':exp' end                            -- zset: canvas:index -> last start, ms
 function keys.work(K) return K .. ':work' end                             -- list: what finishing a node still has to reach
 function keys.staging(K) return K .. ':staging' end                       -- zset: canvas -> when its parts began to come, ms
+function keys.growing(K) return K .. ':growing' end                       -- zset: canvas -> until when its stream counts as alive, ms
 function keys.ended(K) return K .. ':ended' end                           -- zset: canvas -> when it may be removed, ms
 function keys.live(K, ns) return K .. ':live:' .. ns end                  -- zset: canvas -> accepted, ms
 function keys.dead(K, ns) return K .. ':dead:' .. ns end                  -- zset: canvas:index -> when it died, ms
