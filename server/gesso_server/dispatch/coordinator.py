@@ -78,8 +78,7 @@ class Coordinator:
 
     @asynccontextmanager
     async def session(self, hello: Hello) -> AsyncIterator[tuple[Session, list[Welcomed]]]:
-        """Register a worker's connection for as long as its stream lasts. Call `Session.close` before the end when the
-        worker has said goodbye.
+        """Register a worker's connection for as long as its stream lasts.
 
         Raises:
             SessionLostError: If the store knows a newer connection of the session.

@@ -1,9 +1,9 @@
-"""Nodes that come to a canvas while it lives: the canvas that replaces a task, members that a task adds to its chord,
-members that a stream brings.
+"""Nodes that come to a canvas while it lives.
 
-They are staged at reserved indexes first, where nothing runs. What a task brings takes effect in the same step as its
-report, so an attempt that runs twice, or whose report is late, adds nothing twice; what a stream brings takes effect by a
-numbered step.
+The canvas that replaces a task, members that a task adds to its chord, members that a stream brings: they are staged at
+reserved indexes first, where nothing runs. What a task brings takes effect in the same step as its report, so an
+attempt that runs twice, or whose report is late, adds nothing twice; what a stream brings takes effect by a numbered
+step.
 """
 
 from __future__ import annotations

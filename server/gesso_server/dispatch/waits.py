@@ -42,7 +42,7 @@ class Waits:
         self._ended: set[NodeRef] = set()
 
     def expect(self, namespace: str, ref: NodeRef) -> asyncio.Future[Looked]:
-        """Return a future of a node's end that somebody else makes the store announce. Give it to `forget` in the end."""
+        """Return a future of a node's end that the store announces. Give it to `forget` in the end."""
         future: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
         watched = self._watched.get(ref)
         if watched is None:

@@ -16,7 +16,7 @@ from gesso_server.dispatch.submission import Submission
 from gesso_server.dispatch.values import Mark, NoValueError, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
 from gesso_server.rpc.elements import Elements
-from gesso_server.rpc.listing import Nodes
+from gesso_server.rpc.listing import CanvasPages, Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
 from gesso_server.rpc.service import Context
@@ -41,6 +41,7 @@ class Canvases:
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
         self._nodes = Nodes(coordinator, NAMESPACE)
+        self._pages = CanvasPages(coordinator, NAMESPACE)
 
     async def submit_canvas(
         self, request: pb.SubmitCanvasRequest, _context: Context
@@ -99,6 +100,14 @@ class Canvases:
         canvas_id = _canvas_id(request.canvas_id, "canvas_id")
         return pb.GetCanvasResponse(canvas=summary(canvas_id, await self._nodes.canvas(canvas_id)))
 
+    async def list_canvases(
+        self, request: pb.ListCanvasesRequest, _context: Context
+    ) -> pb.ListCanvasesResponse:
+        """Serve CoordinatorService.ListCanvases."""
+        size, _ = _page(request.page_size, "")
+        canvases, token = await self._pages.page(request.filter, request.page_token, size)
+        return pb.ListCanvasesResponse(canvases=canvases, next_page_token=token)
+
     async def get_node(self, request: pb.GetNodeRequest, _context: Context) -> pb.GetNodeResponse:
         """Serve CoordinatorService.GetNode."""
         canvas, view = await self._nodes.one(await self._ref(request.node_id))
@@ -138,7 +147,7 @@ class Canvases:
             timeout = min(remaining * 0.95, timeout if timeout is not None else remaining)
         return await self.wait(request, timeout)
 
-    async def wait(self, request: pb.WaitNodeRequest, timeout: float | None) -> pb.WaitNodeResponse:  # noqa: ASYNC109
+    async def wait(self, request: pb.WaitNodeRequest, timeout: float | None) -> pb.WaitNodeResponse:
         """Wait for a node's end, `timeout` seconds at the most."""
         ref = await self._ref(request.node_id)
         try:

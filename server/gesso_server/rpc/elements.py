@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -63,6 +63,15 @@ class Elements:
         self._places: dict[int, tuple[Stamps, int]] = {}
         self._opened = {id(canvas): number for number, canvas in enumerate(self._keep)}
         self._lanes: dict[tuple[str, str, int, bool], Lane] = {}
+        self._kinds: Mapping[str, Callable[[canvas_pb2.Canvas, Stamps, _Hung, int], Element]] = {
+            "signature": self._call,
+            "chain": self._chain,
+            "group": self._group,
+            "chord": self._chord,
+            "map": self._map,
+            "starmap": self._starmap,
+            "chunks": self._chunks,
+        }
 
     def convert(self, canvas: canvas_pb2.Canvas, inherited: Stamps = MappingProxyType({})) -> Element:
         """Convert a whole canvas, whose elements bear the stamps inherited as well.
@@ -103,28 +112,12 @@ class Elements:
             self._elements(canvas.links, "links", stamps, depth) if canvas.links else (),
             self._elements(canvas.error_links, "error_links", stamps, depth) if canvas.error_links else (),
         )
-        match kind:
-            case "signature":
-                return self._call(canvas.signature, stamps, hung)
-            case "chain":
-                return Chain(self._elements(canvas.steps, "steps", stamps, depth), *hung)
-            case "group":
-                members = self._elements(canvas.members, "members", stamps, depth)
-                task_id = _task_id(canvas.task_id, "task_id")
-                growing = self._growing(canvas, stamps, depth)
-                return Group(members, _policy(canvas.group), canvas.group.keep, *hung, task_id, growing)
-            case "chord":
-                return self._chord(canvas, stamps, hung, depth)
-            case "map":
-                return self._over_items(canvas.map, "map", _Iteration.ITERATION_MAP, stamps, hung)
-            case "starmap":
-                return self._over_items(canvas.starmap, "starmap", _Iteration.ITERATION_STARMAP, stamps, hung)
-            case "chunks":
-                return self._chunks(canvas.chunks, stamps, hung)
-            case None if depth == 1:
-                raise invalid("CANVAS_REQUIRED", "the request has no canvas")
-            case _:
-                raise invalid("UNKNOWN_NODE_KIND", "an element of an unknown kind, or of none")
+        convert = self._kinds.get(kind or "")
+        if convert is not None:
+            return convert(canvas, stamps, hung, depth)
+        if kind is None and depth == 1:
+            raise invalid("CANVAS_REQUIRED", "the request has no canvas")
+        raise invalid("UNKNOWN_NODE_KIND", "an element of an unknown kind, or of none")
 
     def _elements(
         self, canvases: Iterable[canvas_pb2.Canvas], field: str, stamps: Stamps, depth: int
@@ -136,6 +129,15 @@ class Elements:
         except Refusal as refusal:
             raise refusal.within(f"{field}[{len(found)}]") from None
         return tuple(found)
+
+    def _chain(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, depth: int) -> Chain:
+        return Chain(self._elements(canvas.steps, "steps", stamps, depth), *hung)
+
+    def _group(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, depth: int) -> Group:
+        members = self._elements(canvas.members, "members", stamps, depth)
+        task_id = _task_id(canvas.task_id, "task_id")
+        growing = self._growing(canvas, stamps, depth)
+        return Group(members, _policy(canvas.group), canvas.group.keep, *hung, task_id, growing)
 
     def _chord(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, depth: int) -> Chord:
         header = self._elements(canvas.header, "header", stamps, depth)
@@ -149,26 +151,27 @@ class Elements:
         on_header, growing = canvas.chord.error_links_on_header, self._growing(canvas, stamps, depth)
         return Chord(header, body, _policy(canvas.chord), *hung, on_header, task_id, growing)
 
-    def _call(self, signature: signature_pb2.Signature, stamps: Stamps, hung: _Hung) -> Call:
+    def _call(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, _depth: int) -> Call:
         try:
-            return self._checked_call(worker_service_pb2.Assignment(signature=signature), stamps, hung)
+            return self._checked_call(worker_service_pb2.Assignment(signature=canvas.signature), stamps, hung)
         except Refusal as refusal:
             raise refusal.within("signature") from None
 
-    def _over_items(
-        self,
-        mapped: canvas_pb2.Map | canvas_pb2.Starmap,
-        field: str,
-        iteration: worker_service_pb2.Assignment.Iteration,
-        stamps: Stamps,
-        hung: _Hung,
-    ) -> Call:
+    def _map(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, _depth: int) -> Call:
         try:
-            return self._items(mapped.task, mapped.items, iteration, stamps, hung)
+            return self._items(canvas.map.task, canvas.map.items, _Iteration.ITERATION_MAP, stamps, hung)
         except Refusal as refusal:
-            raise refusal.within(field) from None
+            raise refusal.within("map") from None
 
-    def _chunks(self, chunks: canvas_pb2.Chunks, stamps: Stamps, hung: _Hung) -> Group:
+    def _starmap(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, _depth: int) -> Call:
+        try:
+            starmap = canvas.starmap
+            return self._items(starmap.task, starmap.items, _Iteration.ITERATION_STARMAP, stamps, hung)
+        except Refusal as refusal:
+            raise refusal.within("starmap") from None
+
+    def _chunks(self, canvas: canvas_pb2.Canvas, stamps: Stamps, hung: _Hung, _depth: int) -> Group:
+        chunks = canvas.chunks
         try:
             starmap = _Iteration.ITERATION_STARMAP
             parts = tuple(self._items(chunks.task, part, starmap, stamps, _Hung()) for part in chunks.parts)

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain, islice
 
+import grpc
+
+from gesso.v1 import canvas_summary_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Open, Run, Start
-from gesso_server.rpc.nodes import NodeView
-from gesso_server.rpc.refusal import not_found
+from gesso_server.rpc.nodes import NodeView, summary
+from gesso_server.rpc.refusal import Refusal, invalid, not_found
 from gesso_server.store.partition import LookedCanvas
 from gesso_server.store.records import parse_edges
 
 _MOST_CHILDREN = 10_000
+_TOKEN_LENGTH = 24
 
 
 class Nodes:
@@ -99,3 +104,56 @@ def _freed(view: NodeView) -> Iterable[tuple[Run, bool]]:
                 yield run, False
             case _:
                 pass
+
+
+class CanvasPages:
+    """Lists canvases of all partitions, the newest first."""
+
+    def __init__(self, coordinator: Coordinator, namespace: str) -> None:
+        self._coordinator = coordinator
+        self._namespace = namespace
+
+    async def page(
+        self, filter_: pb.CanvasFilter, token: str, size: int
+    ) -> tuple[list[canvas_summary_pb2.CanvasSummary], str]:
+        """Return a page, and the token of the next one, empty at the end.
+
+        Args:
+            filter_: Which canvases.
+            token: `<accepted, Unix ms>-<how many of that instant to leave out>`, from the page before.
+            size: How many at the most. A page may have fewer although more follow.
+
+        Raises:
+            Refusal: If the token or the filter cannot be used.
+        """
+        if filter_.task or filter_.stamps:
+            text = "listing by task or stamp is not served yet"
+            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "filter")
+        until, skip = _position(token)
+        if until is None and filter_.HasField("until_time"):
+            until = filter_.until_time.ToMilliseconds() - 1
+        since = filter_.since_time.ToMilliseconds() if filter_.HasField("since_time") else None
+        found: list[tuple[CanvasId, LookedCanvas]] = []
+        for partition in self._coordinator.store.partitions:
+            # What to leave out counts over all partitions, so each gives that many more.
+            found += await partition.canvases(
+                self._namespace, until_ms=until, since_ms=since, skip=0, most=skip + size + 1
+            )  # fmt: skip
+        found.sort(key=lambda pair: (-pair[1].created_ms, pair[0]))
+        page = found[skip : skip + size]
+        following = ""
+        if len(found) > skip + size:
+            last = page[-1][1].created_ms
+            same = sum(canvas.created_ms == last for _, canvas in page)
+            following = f"{last}-{same + (skip if last == until else 0)}"
+        summaries = [summary(canvas_id, canvas) for canvas_id, canvas in page]
+        return [one for one in summaries if not filter_.states or one.state in filter_.states], following
+
+
+def _position(token: str) -> tuple[int | None, int]:
+    if not token:
+        return None, 0
+    instant, _, skip = token.partition("-")
+    if not (token.isascii() and instant.isdecimal() and skip.isdecimal() and len(token) <= _TOKEN_LENGTH):
+        raise invalid("BAD_PAGE_TOKEN", "the token was not made by this service", "page_token")
+    return int(instant), min(int(skip), _MOST_CHILDREN)

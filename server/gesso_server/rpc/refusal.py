@@ -34,7 +34,7 @@ _LATER = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
-class Refusal(Exception):  # noqa: N818  a refusal is an answer, not a fault
+class Refusal(Exception):
     """A call that is not served, as its caller sees it."""
 
     code: grpc.StatusCode
@@ -105,7 +105,7 @@ def draining() -> Refusal:
     return Refusal(grpc.StatusCode.UNAVAILABLE, "DRAINING", text, retry_delay=_SOON)
 
 
-def refused(error: Exception) -> Refusal:
+def refused(error: Exception) -> Refusal:  # noqa: PLR0911  a table, a row each
     """Return what a client may see of an error."""
     match error:
         case Refusal():

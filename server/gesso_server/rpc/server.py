@@ -43,6 +43,7 @@ class _CoordinatorService:
         self.get_canvas = canvases.get_canvas
         self.get_node = canvases.get_node
         self.list_nodes = canvases.list_nodes
+        self.list_canvases = canvases.list_canvases
         self.wait_node = canvases.wait_node
         self.read_value = canvases.read_value
         self.cancel_canvas = canvases.cancel_canvas

@@ -83,7 +83,7 @@ def _unary(function: Unary, incoming: Callable[[Any], Any]) -> Callable[[Any, Co
     async def call(request: Any, context: Context) -> Message:
         try:
             return await function(incoming(request), context)
-        except Exception as error:  # noqa: BLE001  the one place that turns errors into answers
+        except Exception as error:
             await _abort(context, error)
             raise
 

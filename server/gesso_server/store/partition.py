@@ -17,7 +17,9 @@ from gesso_server.store.records import StoredNode
 class Caller(Protocol):
     """Calls a function of the library with one key."""
 
-    async def __call__(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any: ...
+    async def __call__(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any:
+        """Call `function` and return its reply."""
+        ...
 
 
 class Wake(NamedTuple):
@@ -278,7 +280,8 @@ class Partition:
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
                 new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
-                new.growing, len(new.lanes), len(new.templates) // 2, new.template_count, *new.lanes, *new.templates, *_flat(nodes),
+                new.growing, len(new.lanes), len(new.templates) // 2, new.template_count, *new.lanes,
+                *new.templates, *_flat(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
@@ -431,6 +434,15 @@ class Partition:
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
         return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]
+
+    async def canvases(
+        self, namespace: str, *, until_ms: int | None, since_ms: int | None, skip: int, most: int
+    ) -> list[tuple[CanvasId, LookedCanvas]]:
+        """Return canvases, the newest first, accepted from `since_ms` to `until_ms`, after the first `skip` of them."""
+        bounds = ("+inf" if until_ms is None else until_ms, "-inf" if since_ms is None else since_ms)
+        flat = await self._call("list", self._key, [namespace, *bounds, skip, most])
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return [(CanvasId(name.decode()), _looked_canvas(meta)) for name, meta in pairs if meta[0]]
 
     async def outcomes(
         self, canvas_id: CanvasId, run: tuple[int, int, int], most_bytes: int

@@ -234,7 +234,8 @@ def parse_record(text: str) -> Record:
     if first.startswith("J"):
         succeeded, ended, cause, _, *finish = parts
         return Record(
-            state=state, join=True, source=origin, source_kind=source[:1], edges=edges, base=base, succeeded=int(succeeded), ended=int(ended),
+            state=state, join=True, source=origin, source_kind=source[:1], edges=edges, base=base,
+            succeeded=int(succeeded), ended=int(ended),
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None,

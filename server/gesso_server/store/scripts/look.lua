@@ -7,11 +7,8 @@
 
 redis.register_function{function_name = '@LIBRARY@_look', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]
-  local m = redis.call('HMGET', keys.meta(K, cid), 'ns', 'state', 'total', 'left', 'last', 'kind', 'members', 'created',
-    'finished', 'trace', 'root', 'ttl')
-  if m[1] ~= ARGV[2] then return {{}, {}} end
+  if redis.call('HGET', keys.meta(K, cid), 'ns') ~= ARGV[2] then return {{}, {}} end
   local list = {}
   for i = 3, #ARGV do list[i - 2] = nodes.described(K, cid, ARGV[i]) end
-  table.remove(m, 1)
-  return {m, list}
+  return {canvases.described(K, cid), list}
 end}

@@ -90,3 +90,9 @@ function canvases.flush(call)
     end
   end
 end
+
+-- A canvas as `look` and `list` return it.
+function canvases.described(K, cid)
+  return redis.call('HMGET', keys.meta(K, cid), 'state', 'total', 'left', 'last', 'kind', 'members', 'created',
+    'finished', 'trace', 'root', 'ttl')
+end

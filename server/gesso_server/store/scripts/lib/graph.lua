@@ -53,7 +53,7 @@ local function arrive(call, canvas, index, from)
   local cause = string.gsub(cause_of(from), '^c', '')
   if from.state == 'S' then
     join.ok = join.ok + 1
-  elseif from.state ~= 'I' and join.cause == '-' then
+  elseif from.state ~= 'I' and join.cause == '-' and not FINAL[join.state] then
     join.cause = cause
   end
   if not FINAL[join.state] then
