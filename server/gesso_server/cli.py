@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gesso_server.config import DEFAULT_PORT, ServerConfig
+from gesso_server.config import DEFAULT_PORT, ServerConfig, Timing
 from gesso_server.logs import LogLevel, log_to_stderr
 from gesso_server.main import Started, run
 from gesso_server.rpc.listener import ListenRefusedError
@@ -70,6 +71,12 @@ def command(
     durability: Annotated[
         Durability, typer.Option(help="Acknowledge when the operating system has it, or the store's disk.")
     ] = Durability.OS,
+    lease_seconds: Annotated[
+        float, typer.Option(min=1, help="Tasks of a worker that is silent for so long are given to others.")
+    ] = Timing().lease.total_seconds(),
+    grace_seconds: Annotated[
+        float, typer.Option(min=0, help="As --lease-seconds, from when its connection breaks.")
+    ] = Timing().grace.total_seconds(),
     log_level: Annotated[
         LogLevel, typer.Option(help="How much is logged, to the standard error.")
     ] = LogLevel.INFO,
@@ -95,8 +102,14 @@ def command(
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
         fsync=durability is Durability.FSYNC,
+        timing=_timing(timedelta(seconds=lease_seconds), timedelta(seconds=grace_seconds)),
     )  # fmt: skip
     raise typer.Exit(_served(config, output))
+
+
+def _timing(lease: timedelta, grace: timedelta) -> Timing:
+    """Return the usual timing with another lease, which is renewed in time."""
+    return Timing(lease=lease, grace=grace, renewal=min(Timing().renewal, lease / 6))
 
 
 def _served(config: ServerConfig, output: Output) -> int:

@@ -21,7 +21,7 @@ class DutyDesk:
         """See to what a call on `partition` left."""
         for wake in duties.wakes:
             self._registry.wake(partition.number, wake)
-        for canvas_id, index in duties.ends:
-            self._waits.announce(NodeRef(canvas_id, index))
+        for canvas_id, index, node in duties.ends:
+            self._waits.tell(NodeRef(canvas_id, index), node)
         if duties.work:
             self._sweepers.hurry(partition.number)

@@ -205,7 +205,7 @@ class Session:
         if reply.status != "O":
             raise SessionLostError
         self.credits -= len(reply.grants)
-        if want > 0 and len(reply.grants) == want and reply.more:
+        if want > 0 and reply.more:
             self._hungry.add(number)
         tokens = [*frame.started, *frame.returned, *(reported.token for reported in frame.reported)]
         for token, answer in zip(tokens, reply.answers, strict=True):

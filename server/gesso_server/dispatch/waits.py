@@ -75,8 +75,17 @@ class Waits:
         finally:
             self.forget(ref, future)
 
+    def tell(self, ref: NodeRef, node: Looked) -> None:
+        """Tell those who wait for a node, if it is final."""
+        watched = self._watched.get(ref)
+        if watched is None or not State(node.record[0]).final:
+            return
+        for future in watched.futures:
+            if not future.done():
+                future.set_result(node)
+
     def announce(self, ref: NodeRef) -> None:
-        """Take note that a node has ended."""
+        """Take note that a node has ended: it is looked at, and those who wait for it are told."""
         if ref in self._watched:
             self._ended.add(ref)
             self._due.set()
@@ -106,19 +115,15 @@ class Waits:
                 if ref not in self._watched:
                     continue
                 try:
-                    await self._tell(ref)
+                    await self._look(ref)
                 except StoreError as error:
                     _log.warning("wait.delayed reason=%s", error)
                     self._ended.add(ref)
 
-    async def _tell(self, ref: NodeRef) -> None:
+    async def _look(self, ref: NodeRef) -> None:
         found = await self._watch(self._watched[ref].namespace, ref)
-        watched = self._watched.get(ref)
-        if found is None or watched is None or not State(found.record[0]).final:
-            return
-        for future in watched.futures:
-            if not future.done():
-                future.set_result(found)
+        if found is not None:
+            self.tell(ref, found)
 
     async def _watch(self, namespace: str, ref: NodeRef) -> Looked | None:
         partition = self._store.partition_of(ref.canvas_id)

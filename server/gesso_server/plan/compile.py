@@ -220,9 +220,9 @@ class _Compiler:
         node = TaskNode(call, lane, source, group, call.task_id)
         index = self._add(node)
         self._behind(source).tasks.setdefault(lane, []).append(index)
-        for link in call.links:
+        for link in dict.fromkeys(call.links):
             self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None)
-        node.edges += [Raise(self._shared.template(link)) for link in call.error_links]
+        node.edges += [Raise(self._shared.template(link)) for link in dict.fromkeys(call.error_links)]
         return index
 
     def _fan(self, fan: Fan, source: Source | None, group: int | None) -> int:

@@ -30,11 +30,24 @@ class Wake(NamedTuple):
     count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
 
 
+class Looked(NamedTuple):
+    """A node as it stands."""
+
+    record: str
+    body: bytes
+    outcome: bytes
+    cause_record: str
+    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
+    cause_outcome: bytes
+    lane: str
+
+
 class Ended(NamedTuple):
     """A node has ended that clients of this coordinator wait for."""
 
     canvas_id: CanvasId
     index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    node: Looked
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +78,6 @@ class Reported(NamedTuple):
     delay_ms: int = 0
     extra: str = ""
     """For a retry how many times at the most; for a value or a replacement what is to be added, see the script."""
-
-
-class Looked(NamedTuple):
-    """A node as it stands."""
-
-    record: str
-    body: bytes
-    outcome: bytes
-    cause_record: str
-    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
-    cause_outcome: bytes
-    lane: str
 
 
 class Grant(NamedTuple):
@@ -468,7 +469,7 @@ def _duties(reply: list[Any]) -> Duties:
     wakes, ends, work = reply
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
-        [Ended(CanvasId(canvas_id.decode()), index) for canvas_id, index in ends],
+        [Ended(CanvasId(canvas_id.decode()), index, _looked_one(node)) for canvas_id, index, node in ends],
         bool(work),
     )
 

@@ -71,7 +71,9 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
     if answer == 'A' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
     answers[#answers + 1] = answer
   end
-  if #freed > 0 then redis.call('HDEL', keys.held(call.K, sid), unpack(freed)) end
+  for from = 1, #freed, 1000 do
+    redis.call('HDEL', keys.held(call.K, sid), unpack(freed, from, math.min(from + 999, #freed)))
+  end
   graph.settle(call)
   local session = leases.session(call, sid)
   local status, items, more = 'O', {}, 0

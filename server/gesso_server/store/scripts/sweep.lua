@@ -91,7 +91,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   local own = call_state.finish(call)
   for i = 3, #ARGV, 2 do
     redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), ARGV[1])
-    if redis.call('EXISTS', keys.levels(K, ARGV[i], ARGV[i + 1])) == 1 then
+    if redis.call('EXISTS', keys.levels(K, ARGV[i], ARGV[i + 1]), keys.parked(K, ARGV[i], ARGV[i + 1])) > 0 then
       local wakes = own[1]
       wakes[#wakes + 1] = ARGV[i]
       wakes[#wakes + 1] = ARGV[i + 1]

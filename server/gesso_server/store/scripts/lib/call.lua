@@ -21,10 +21,10 @@ function call_state.begin(K, coordinator)
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
--- count, ...), the nodes whose end its clients wait for (canvas, index pairs), 1 if work is left in the list.
+-- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list.
 function call_state.finish(call)
   graph.settle(call)
-  canvases.flush(call)
   nodes.flush(call)
+  canvases.flush(call)
   return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K))}
 end

@@ -56,7 +56,7 @@ local function tell(call, canvas)
       if coordinators then
         for coordinator in string.gmatch(coordinators, '[^,]+') do
           if coordinator == call.coordinator then
-            call.ends[#call.ends + 1] = {canvas.id, part[i]}
+            call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas.id, part[i])}
           else
             redis.call('PUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
           end

@@ -135,7 +135,7 @@ local function fate(from, on_failure, is_join)
   if on_failure then return 'N', '-' end
   if from.state == 'I' or from.state == 'N' or from.state == 'C' then return from.state, '-' end
   local cause = cause_of(from)
-  if from.join and from.state == 'F' and not is_join then return 'F', 'c' .. cause end
+  if from.join and from.state == 'F' then return is_join and 'U' or 'F', 'c' .. cause end
   return 'U', cause
 end
 

@@ -1,7 +1,8 @@
 -- leases: sessions, what they hold, and handing them work.
 --
 -- keys.session has: epoch, seq, num (a short number for the session), ns, queues (space-separated), coordinator,
--- worker, slots, grants (of the last seq, `canvas:index` space-separated).
+-- worker, slots, grants (of the last seq, `canvas:index` space-separated), alone (`canvas:index` of a task that is to run
+-- alone, '' for none).
 -- keys.held has, for each task the session holds, `canvas:index` -> attempt,nonce,started (0 or 1).
 
 local leases = {}
@@ -13,11 +14,12 @@ local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were canc
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
 function leases.session(call, sid)
-  local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants')
+  local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants', 'alone')
   if not s[1] then return nil end
   local queues = {}
   for queue in string.gmatch(s[5], '[^ ]+') do queues[#queues + 1] = queue end
-  return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = queues, grants = s[6] or ''}
+  return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = queues, grants = s[6] or '',
+    alone = s[7] or ''}
 end
 
 -- The canvas and node of a `canvas:index`.
@@ -43,7 +45,7 @@ function leases.assignment(call, canvas, node)
   if letter == 'J' or letter == 'j' then
     local join = nodes.get(call, canvas.id, tonumber(source))
     timing = join.timing
-    if node.source == letter .. source then parent = join.last end
+    if node.source == letter .. source then parent = join.last ~= '-' and join.last or string.match(join.source, '^[tT](%d+)$') or '-' end
     if letter == 'J' then value = nodes.body(call, canvas.id, tonumber(source)) end
   end
   return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, node.timing,
@@ -91,7 +93,8 @@ local function serve(call, session, canvas, queue, prio, most, granted)
       granted.known[lane.task] = redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task)
     end
     if granted.known[lane.task] == 0 then
-      ready.park(call, canvas, lane, entry, count)
+      ready.park(call, canvas, lane, entry)
+      granted.scanned = granted.scanned + 1
     else
       local slice = nodes.run(first, count, stride, most - served)
       nodes.prefetch(call, canvas.id, slice)
@@ -99,10 +102,11 @@ local function serve(call, session, canvas, queue, prio, most, granted)
       granted.scanned = granted.scanned + #slice
       for _, index in ipairs(slice) do
         local node = nodes.get(call, canvas.id, index)
-        if node.state == 'W' then
+        if node and node.state == 'W' then
           if node.crashes >= ALONE_AFTER then
             granted.stop = true
             if granted.busy or #granted.items > 0 then break end
+            granted.alone = canvas.id .. ':' .. index
           end
           if expired(call, canvas, node) then
             graph.finish(call, canvas, node, 'X')
@@ -157,16 +161,20 @@ end
 -- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
 function leases.lease(call, session, want)
   local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false,
-    scanned = 0, more = false}
+    scanned = 0, more = false, alone = ''}
   local held = keys.held(call.K, session.id)
   granted.busy = redis.call('EXISTS', held) == 1
+  if session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1 then
+    granted.stop, granted.alone = true, session.alone
+  end
   local got = 0
   for _, level in ipairs(levels(call, session)) do
     if got >= want or granted.stop or granted.more then break end
     got = got + serve_ring(call, session, level.queue, level.prio, want - got, granted)
   end
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
-  redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '))
+  redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '),
+    'alone', granted.alone)
   return granted.items, granted.more
 end
 

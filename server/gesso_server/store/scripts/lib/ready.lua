@@ -4,6 +4,8 @@
 
 local ready = {}
 
+local EVERYONE = 1000000 -- more tasks than sessions could take
+
 local function note_pushed(call, ns, queue, count)
   local id = ns .. ':' .. queue
   local pushed = call.pushed[id]
@@ -43,8 +45,9 @@ function ready.unpark(call, session, queue)
   for _, task in ipairs(redis.call('SMEMBERS', parked)) do
     if redis.call('SISMEMBER', keys.names(call.K, session.id), task) == 1 then
       local park = keys.park(call.K, session.ns, queue, task)
-      for _, item in ipairs(redis.call('LRANGE', park, 0, 999)) do
-        local cid, entry = string.match(item, '^(%x+) (.*)$')
+      local items = redis.call('LRANGE', park, 0, 999)
+      for i = #items, 1, -1 do
+        local cid, entry = string.match(items[i], '^(%x+) (.*)$')
         local canvas = canvases.get(call, cid)
         if canvas then
           local lane_id, _, count = string.match(entry, '^(%d+):(%d+):(%d+)')
@@ -57,11 +60,11 @@ function ready.unpark(call, session, queue)
   end
 end
 
--- Set an entry aside until a session comes that knows its task.
-function ready.park(call, canvas, lane, entry, count)
+-- Set an entry aside until a session comes that knows its task. All idle sessions are woken: one of them may.
+function ready.park(call, canvas, lane, entry)
   redis.call('SADD', keys.parked(call.K, canvas.ns, lane.queue), lane.task)
   redis.call('RPUSH', keys.park(call.K, canvas.ns, lane.queue, lane.task), canvas.id .. ' ' .. entry)
-  note_pushed(call, canvas.ns, lane.queue, count)
+  note_pushed(call, canvas.ns, lane.queue, EVERYONE)
 end
 
 -- Wake the coordinators that have idle sessions for queues that got work in this call. Returns the caller's own

@@ -1,0 +1,28 @@
+"""The app that canvases without one of their own are sent by."""
+
+from __future__ import annotations
+
+from gesso.canvas.sender import Sender
+
+_current: Sender | None = None
+
+
+class NoAppError(RuntimeError):
+    """A canvas was to be sent, and no App exists."""
+
+
+def set_current_app(app: Sender | None) -> None:
+    """Make `app` the one that canvases without an app are sent by. None takes it away."""
+    global _current  # noqa: PLW0603 - there is one per process, as in Celery
+    _current = app
+
+
+def current_app() -> Sender:
+    """Return the current app.
+
+    Raises:
+        NoAppError: If none was set.
+    """
+    if _current is None:
+        raise NoAppError("There is no App to send this by: make one first, as in app = gesso.App('proj').")
+    return _current

@@ -1,0 +1,97 @@
+"""Sending a canvas: what a call adds to it, and whom it goes to."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Self
+
+from gesso.canvas import current
+from gesso.canvas.sender import Sender
+
+
+class Running(ABC):
+    """What can be called: submitted with more arguments and options."""
+
+    __slots__ = ()
+
+    task: str
+
+    @property
+    @abstractmethod
+    def args(self) -> tuple[Any, ...]:
+        """The positional arguments."""
+
+    @property
+    @abstractmethod
+    def kwargs(self) -> dict[str, Any]:
+        """The keyword arguments."""
+
+    @property
+    def app(self) -> Sender:
+        """The app that sends it.
+
+        Raises:
+            NoAppError: If it has none and there is none.
+        """
+        return self.found_app() or current.current_app()
+
+    @abstractmethod
+    def found_app(self) -> Sender | None:
+        """Return its own app, or that of something in it."""
+
+    @abstractmethod
+    def clone(
+        self, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> Self:
+        """Return a copy with more arguments, put in front, and more options."""
+
+    def apply_async(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Submit it and return its AsyncResult or GroupResult.
+
+        Args:
+            args: Go before the stored ones, of the first tasks of a canvas.
+            kwargs: Win over the stored ones, likewise.
+            options: Win over the stored ones: `countdown`, `eta`, `expires`, `queue`, `priority`,
+                `retry`, `task_id`, `link`, `link_error`, `headers`, ... None changes nothing.
+
+        Raises:
+            TypeError: If a task that is local does not take its arguments.
+            ValueError: If an option is out of bounds.
+        """
+        return self.called(args, kwargs, options).submit(wait=False)
+
+    def delay(self, *args: Any, **kwargs: Any) -> Any:
+        """Submit it with more arguments; the short form of `apply_async`."""
+        return self.called(args, kwargs, {}).submit(wait=False)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Submit it with more arguments; a signature is run in this process instead."""
+        return self.called(args, kwargs, {}).submit(wait=False)
+
+    def __invert__(self) -> Any:
+        """Submit it and return its value, as in `~add.s(2, 2)`."""
+        result = self.submit(wait=True)
+        return None if result is None else result.get()
+
+    def called(
+        self, args: Iterable[Any] | None, kwargs: Mapping[str, Any] | None, options: dict[str, Any]
+    ) -> Self:
+        """Return what is sent for a call: this very canvas when the call adds nothing."""
+        return self.clone(args, kwargs, **options) if args or kwargs or options else self
+
+    def submit(self, *, wait: bool) -> Any:
+        """Send it as it is."""
+        app = self.app
+        for head in self.heads():
+            app.check_arguments(head.task, head.args, head.kwargs)
+        return app.send(self, wait=wait)
+
+    @abstractmethod
+    def heads(self) -> Iterator[Running]:
+        """Yield the tasks that call-time arguments go to, as far as they are known."""

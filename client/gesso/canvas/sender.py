@@ -1,0 +1,43 @@
+"""What a canvas asks of an app: the one door between building and running."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+
+class Sender(Protocol):
+    """Runs what the canvas package builds. `gesso.App` is one.
+
+    `canvas` is a `gesso.canvas.Canvas` everywhere; it is `Any` here because canvases hold senders.
+    A sender reads a canvas and never changes it.
+    """
+
+    def send(self, canvas: Any, *, wait: bool = False) -> Any:
+        """Submit a canvas and return its AsyncResult or GroupResult.
+
+        Args:
+            canvas: Carries everything that is to be sent, call-time arguments and options included.
+            wait: Whether the caller is going to wait for the value at once.
+        """
+        ...
+
+    def result_for(self, canvas: Any) -> Any:
+        """Return the handle of a frozen canvas, sent or not: an AsyncResult, a GroupResult or None.
+
+        Args:
+            canvas: Each of its tasks and groups has an id, see `Canvas.freeze`.
+        """
+        ...
+
+    def call_inline(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run a task's function in this process and return its value."""
+        ...
+
+    def check_arguments(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Check arguments against a task's function, where it is local and asks for it.
+
+        Raises:
+            TypeError: If the function does not take them.
+        """
+        ...
