@@ -39,7 +39,7 @@ class Output(StrEnum):
     JSON = "json"
 
 
-def command(
+def command(  # noqa: PLR0913 - an option is an argument here
     *,
     address: Annotated[
         str,
@@ -95,9 +95,7 @@ def command(
         gesso server --data /var/lib/gesso --durability fsync
     """
     if store is not None and not store.startswith(STORE_SCHEMES):
-        raise typer.BadParameter(
-            f"A store's address begins with redis://, rediss:// or unix://, not as {store!r} does."
-        )
+        raise typer.BadParameter(bad_store(store))
     log_to_stderr(log_level)
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
@@ -127,7 +125,7 @@ def _served(config: ServerConfig, output: Output) -> int:
     except (StoreError, OSError) as error:
         typer.echo(f"Error: {error}", err=True)
         return UNREACHABLE
-    except Exception:
+    except Exception:  # noqa: BLE001 - the last resort of a process
         _log.exception("coordinator.failed")
         return FAILED
     return 0
@@ -161,6 +159,11 @@ def ready_json(started: Started, config: ServerConfig) -> str:
         "data": str(config.data.absolute()) if config.store is None else None,
     }
     return json.dumps(told)
+
+
+def bad_store(url: str) -> str:
+    """Return what is wrong with a store's address."""
+    return f"A store's address begins with redis://, rediss:// or unix://, not as {url!r} does."
 
 
 def without_password(url: str) -> str:

@@ -16,12 +16,20 @@ class Cancellations:
         self._store = store
         self._desk = desk
 
-    async def canvas(self, namespace: str, canvas_id: CanvasId, *, terminate: bool) -> bool | None:
-        """Cancel a canvas. Returns whether anything of it had not ended, None when there is no such canvas."""
+    async def canvas(
+        self, namespace: str, canvas_id: CanvasId, *, terminate: bool, forget: bool = False
+    ) -> bool | None:
+        """Cancel a canvas; with `forget`, remove it once it has ended.
+
+        Returns:
+            Whether anything of it had not ended; None when there is no such canvas.
+        """
         partition = self._store.partition_of(canvas_id)
         if partition is None:
             return None
-        found, duties = await partition.cancel_canvas(namespace, canvas_id, terminate=terminate)
+        found, duties = await partition.cancel_canvas(
+            namespace, canvas_id, terminate=terminate, forget=forget
+        )
         self._desk.see_to(partition, duties)
         return found
 

@@ -56,7 +56,9 @@ class Streams:
                 alive.cancel()
         except BaseException as error:
             await asyncio.shield(
-                self._coordinator.cancellations.canvas(NAMESPACE, accepted.canvas_id, terminate=False)
+                self._coordinator.cancellations.canvas(
+                    NAMESPACE, accepted.canvas_id, terminate=False, forget=True
+                )
             )
             if isinstance(error, ExceptionGroup):
                 raise error.exceptions[0] from None

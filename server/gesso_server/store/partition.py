@@ -406,10 +406,10 @@ class Partition:
         return bool(await self._call("grow_touch", self._key, [canvas_id]))
 
     async def cancel_canvas(
-        self, namespace: str, canvas_id: CanvasId, *, terminate: bool
+        self, namespace: str, canvas_id: CanvasId, *, terminate: bool, forget: bool
     ) -> tuple[bool | None, Duties]:
-        """Cancel what has not ended. Returns whether anything had not, None when there is no such canvas."""
-        args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate)]
+        """Cancel what has not ended, and remove it soon if asked to. Returns whether anything had not, None when there is no such canvas."""
+        args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate), int(forget)]
         found, own = await self._call("cancel_canvas", self._key, args)
         return (None if found < 0 else bool(found)), _duties(own)
 

@@ -1,12 +1,14 @@
 -- cancel: stop what has not ended.
 
 -- cancel_canvas: KEYS[1] partition  ARGV[1] canvas  [2] namespace  [3] coordinator  [4] 1 to kill what runs
+--     [5] 1 to remove it as soon as it has ended
 -- Returns {-1 no such canvas, 0 it was final already, 1 cancelled; what the caller must see to}.
 redis.register_function{function_name = '@LIBRARY@_cancel_canvas', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local call = call_state.begin(KEYS[1], ARGV[3])
   local canvas = canvases.get(call, ARGV[1])
   if not canvas or canvas.ns ~= ARGV[2] then return {-1, call_state.finish(call)} end
   if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then return {0, call_state.finish(call)} end
+  if ARGV[5] == '1' then redis.call('HSET', keys.meta(call.K, canvas.id), 'ttl', 0) end
   graph.cancel_canvas(call, canvas, ARGV[4] == '1')
   return {1, call_state.finish(call)}
 end}

@@ -1,0 +1,125 @@
+"""Gesso: Celery's canvases as a gRPC service.
+
+from gesso import App, chain, chord, group
+
+app = App("proj")  # GESSO_ADDRESS, default localhost:7365
+
+@app.task
+def add(x, y):
+    return x + y
+
+(add.s(2, 2) | add.s(4)).delay().get(timeout=10)
+"""
+
+from gesso import _grpc_environment  # first: before anything that imports gRPC
+from gesso.app import App
+from gesso.canvas import (
+    Canvas,
+    RetryPolicy,
+    Signature,
+    StampingVisitor,
+    chain,
+    chord,
+    chunks,
+    current_app,
+    first,
+    group,
+    maybe_signature,
+    quorum,
+    settled,
+    signature,
+    xmap,
+    xstarmap,
+)
+from gesso.codec import register_codec
+from gesso.errors import (
+    AccessDenied,
+    ChordError,
+    CoordinatorFault,
+    FailedPrecondition,
+    GessoError,
+    Ignore,
+    IncompleteStream,
+    InvalidArgument,
+    InvalidCanvas,
+    JoinTimeout,
+    NotFound,
+    NotServed,
+    Reject,
+    RequestIdReused,
+    ResourceExhausted,
+    Retry,
+    ServiceError,
+    TaskError,
+    TaskRevokedError,
+    TimeoutError,  # noqa: A004 - Celery's name
+    Unavailable,
+    WorkerLost,
+)
+from gesso.failure import Failure, failure_of
+from gesso.group_result import GroupResult
+from gesso.request import Request, allow_join_result
+from gesso.result import AsyncResult
+from gesso.task import Task
+from gesso.values import Outcome
+
+__all__ = [  # noqa: RUF022 - by idea
+    # The project and its tasks.
+    "App",
+    "Task",
+    "Request",
+    "current_app",
+    # Canvases.
+    "signature",
+    "maybe_signature",
+    "Signature",
+    "Canvas",
+    "chain",
+    "group",
+    "chord",
+    "xmap",
+    "xstarmap",
+    "chunks",
+    # How they are stamped, joined and retried.
+    "StampingVisitor",
+    "settled",
+    "quorum",
+    "first",
+    "Outcome",
+    "RetryPolicy",
+    # Results.
+    "AsyncResult",
+    "GroupResult",
+    "allow_join_result",
+    # What a task ended with.
+    "TaskError",
+    "ChordError",
+    "WorkerLost",
+    "TaskRevokedError",
+    "JoinTimeout",
+    "Failure",
+    "failure_of",
+    # What a task says about how it is to end.
+    "Ignore",
+    "Reject",
+    "Retry",
+    # What goes wrong around them.
+    "GessoError",
+    "TimeoutError",
+    "IncompleteStream",
+    "ServiceError",
+    "InvalidArgument",
+    "InvalidCanvas",
+    "RequestIdReused",
+    "NotFound",
+    "FailedPrecondition",
+    "ResourceExhausted",
+    "AccessDenied",
+    "NotServed",
+    "CoordinatorFault",
+    "Unavailable",
+    # Values.
+    "register_codec",
+]
+
+del _grpc_environment

@@ -1,0 +1,119 @@
+"""Sending canvases from coroutines."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from gesso.aio import registry
+from gesso.aio.coordinator import End
+from gesso.aio.result import AsyncResult, GroupResult, Result, result_of
+from gesso.app import App
+from gesso.canvas import Canvas, Signature, current_app
+from gesso.submission import submission
+from gesso.task import Task
+
+__all__ = ["apply_async", "close", "delay", "send"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class _Sender:
+    """An app that answers with coroutines: what a canvas calls when it is sent from here."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def send(self, canvas: Any, *, wait: bool = False) -> Any:  # noqa: ARG002 - waiting costs nothing more
+        """Return a coroutine that submits a canvas."""
+        return send(canvas, self._app)
+
+    def result_for(self, canvas: Any) -> Any:
+        """Return the result of a frozen canvas."""
+        found = self._app.result_for(canvas)
+        kind = GroupResult if hasattr(found, "results") else AsyncResult
+        return None if found is None else kind(found.id, self._app).submitted()
+
+    def call_inline(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run a task's function in this process."""
+        return self._app.call_inline(task_name, args, kwargs)
+
+    def check_arguments(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Check arguments against a task's function."""
+        self._app.check_arguments(task_name, args, kwargs)
+
+
+@overload
+async def delay(canvas: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> AsyncResult[R]: ...
+@overload
+async def delay(canvas: Signature[R], *args: Any, **kwargs: Any) -> AsyncResult[R]: ...
+@overload
+async def delay(canvas: Canvas, *args: Any, **kwargs: Any) -> Any: ...
+async def delay(canvas: Any, *args: Any, **kwargs: Any) -> Any:
+    """Submit a task or a canvas with these arguments, and return its result.
+
+    Raises:
+        TypeError: If a task that is local does not take its arguments.
+    """
+    return await apply_async(canvas, args, kwargs)
+
+
+@overload
+async def apply_async(
+    canvas: Task[..., R] | Signature[R],
+    args: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> AsyncResult[R]: ...
+@overload
+async def apply_async(
+    canvas: Canvas, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Any: ...
+async def apply_async(
+    canvas: Any, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> Any:
+    """Submit a task or a canvas, and return its result.
+
+    Args:
+        canvas: Is not changed.
+        args: As `Canvas.apply_async` takes them.
+        kwargs: Likewise.
+        options: Likewise.
+
+    Returns:
+        An AsyncResult or a GroupResult of this package; None for an empty chain.
+    """
+    sent: Canvas = canvas.signature() if isinstance(canvas, Task) else canvas.clone()
+    sent.own_app = _Sender(cast("App", sent.found_app() or current_app()))
+    coroutine = sent.apply_async(args, kwargs, **options)
+    return None if coroutine is None else await coroutine
+
+
+async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
+    """Submit a canvas as it is, and return the result of its last task or group.
+
+    Args:
+        canvas: Is not changed.
+        app: What sends it. None means its own, or the current one.
+
+    Raises:
+        GessoError: If it was refused, or no coordinator answered in time.
+    """
+    home = app if app is not None else cast("App", canvas.app)
+    request, groups = submission(canvas)
+    coordinator = registry.shared(home.address)
+    if groups:
+        response = await coordinator.stream(request, groups)
+        return result_of(response.last, home).submitted(None) if response.HasField("last") else None
+    end: End = asyncio.get_running_loop().create_future()
+    response = await coordinator.submit(request, end, home.submit_timeout)
+    if not response.HasField("last"):
+        return None
+    return result_of(response.last, home).submitted(end if request.wait else None)
+
+
+async def close(app: App | None = None) -> None:
+    """Let go of this event loop's connection; waits under way fail. Sending again opens another."""
+    await registry.close((app if app is not None else cast("App", current_app())).address)

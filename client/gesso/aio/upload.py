@@ -1,0 +1,71 @@
+"""One streamed submission from a coroutine: as `gesso.connection.upload`, a frame at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import grpc
+from grpc import aio
+
+from gesso.canvas.wire import OpenGroup
+from gesso.connection.refusals import from_rpc_error
+from gesso.connection.upload import FRAME_BYTES
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceAsyncStub
+
+__all__ = ["stream"]
+
+_FRAME_COUNT = 500
+"""Members of a frame: the event loop waits while so many are read."""
+
+
+async def stream(
+    stub: CoordinatorServiceAsyncStub, start: pb.SubmitCanvasRequest, groups: Sequence[OpenGroup]
+) -> pb.SubmitCanvasResponse:
+    """Send a canvas whose groups grow while they are read, and return the answer.
+
+    Raises:
+        GessoError: If the canvas was refused, or the connection broke: the canvas is then cancelled.
+        Exception: What a generator raises; the canvas is then cancelled.
+    """
+    start.request_id = ""
+    call = stub.StreamCanvas()
+    try:
+        await call.write(pb.StreamCanvasRequest(start=start, open_paths=[group.path for group in groups]))
+        for frame in _frames(groups):
+            await call.write(frame)
+        await call.done_writing()
+        answer = await call
+    except (grpc.RpcError, aio.UsageError) as error:
+        failure = error if isinstance(error, grpc.RpcError) else await _failure(call)
+        raise from_rpc_error(failure) from error
+    except BaseException:
+        call.cancel()
+        raise
+    return answer.submitted
+
+
+async def _failure(
+    call: aio.StreamUnaryCall[pb.StreamCanvasRequest, pb.StreamCanvasResponse],
+) -> grpc.RpcError:
+    """Return why a call ended before everything was written."""
+    try:
+        await call
+    except grpc.RpcError as error:
+        return error
+    raise AssertionError("a call that takes no more has ended")
+
+
+def _frames(groups: Sequence[OpenGroup]) -> Iterator[pb.StreamCanvasRequest]:
+    for number, group in enumerate(groups):
+        frame, size = pb.StreamCanvasRequest(), 0
+        for member in group.members:
+            if not frame.growths:
+                frame.growths.add(open_index=number)
+            frame.growths[0].members.append(member)
+            size += member.ByteSize()
+            if size >= FRAME_BYTES or len(frame.growths[0].members) >= _FRAME_COUNT:
+                yield frame
+                frame, size = pb.StreamCanvasRequest(), 0
+        if frame.growths:
+            yield frame

@@ -1,0 +1,318 @@
+"""An app: the tasks of a project, and where canvases are sent.
+
+    app = App("proj")
+
+    @app.task
+    def add(x, y):
+        return x + y
+
+    add.delay(2, 2).get(timeout=10)
+
+Making one opens nothing, and neither does declaring tasks: the connection is made when something is first
+sent or asked.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from types import MappingProxyType, TracebackType
+from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
+
+from gesso import connection
+from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app, signature
+from gesso.canvas.wire_options import write_options
+from gesso.connection import Coordinator, End
+from gesso.deadline import Timeout
+from gesso.failure import type_name
+from gesso.group_result import GroupResult
+from gesso.handle import shown_id
+from gesso.result import AsyncResult, Result
+from gesso.submission import submission, submission_of
+from gesso.task import AsyncTask, Task
+from gesso.v1 import canvas_pb2, node_pb2, signature_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+
+__all__ = ["App"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+E = TypeVar("E", bound=type[BaseException])
+
+
+class App:
+    """A project's tasks, and its way to a coordinator. Safe to use from many threads, and after a fork.
+
+    The newest app is the one that canvases without an app of their own are sent by.
+
+    Args:
+        name: Name of the project. It begins the names of tasks of the module that is run as a script.
+        address: `host:port` of a coordinator. None means `GESSO_ADDRESS`, or else `localhost:7365`; the
+            environment is looked at when the connection is made.
+        typing: Whether arguments are checked against a task's function when it is sent, unless the task says.
+        submit_timeout: How long sending may take, while no coordinator answers.
+        options: Given to every task, such as `queue`, `priority`, `time_limit`.
+    """
+
+    def __init__(
+        self,
+        name: str = "app",
+        address: str | None = None,
+        *,
+        typing: bool = True,
+        submit_timeout: Timeout = connection.CALL_TIMEOUT,
+        **options: Any,
+    ) -> None:
+        self.name = name
+        self.typing = typing
+        self.submit_timeout = submit_timeout
+        self.options = options
+        self._given_address = address
+        self._address: str | None = None
+        self._tasks: dict[str, Task[..., Any]] = {}
+        self._error_classes: dict[str, type[BaseException]] = {}
+        _check_options(f"App({name!r})", options)
+        set_current_app(self)
+
+    def __repr__(self) -> str:
+        return f"<App {self.name}>"
+
+    # --- tasks -------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> Mapping[str, Task[..., Any]]:
+        """The tasks, by name, in the order they were declared."""
+        return MappingProxyType(self._tasks)
+
+    @overload
+    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    @overload
+    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+    @overload
+    def task(
+        self,
+        *,
+        bind: Literal[True],
+        name: str | None = None,
+        typing: bool | None = None,
+        throws: Iterable[type[BaseException]] = (),
+        **options: Any,
+    ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
+    @overload
+    def task(
+        self,
+        *,
+        bind: Literal[False] = False,
+        name: str | None = None,
+        typing: bool | None = None,
+        throws: Iterable[type[BaseException]] = (),
+        **options: Any,
+    ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
+    def task(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        bind: bool = False,
+        typing: bool | None = None,
+        throws: Iterable[type[BaseException]] = (),
+        **options: Any,
+    ) -> Any:
+        """Declare a task, as a decorator with or without arguments.
+
+        Args:
+            name: Its name. None means `module.function`.
+            bind: Whether the function gets the task as its first argument, `self`.
+            typing: Whether arguments are checked when it is sent. None means as the app says.
+            throws: Errors that it may raise, which whoever waits for it then gets as they are.
+            options: Given to every signature of it: `queue`, `priority`, `time_limit`, `retry`, ...
+
+        Raises:
+            TypeError: If there is no such option, or another task has the name.
+        """
+
+        def declare(declared: Callable[..., Any]) -> Task[..., Any]:
+            kind: type[Task[..., Any]] = AsyncTask if inspect.iscoroutinefunction(declared) else Task
+            made = kind(
+                self,
+                declared,
+                name=name or self._default_name(declared),
+                bind=bind,
+                typing=self.typing if typing is None else typing,
+                options={**self.options, **options},
+            )
+            _check_options(made.name, options)
+            for error in throws:
+                self.register_error(error)
+            self._enter(made)
+            return made
+
+        return declare if function is None else declare(function)
+
+    def _default_name(self, function: Callable[..., Any]) -> str:
+        module = function.__module__
+        return f"{self.name if module == '__main__' else module}.{function.__name__}"
+
+    def _enter(self, task: Task[..., Any]) -> None:
+        known = self._tasks.get(task.name)
+        # A module that is loaded anew declares its tasks anew.
+        if known is not None and known.function.__qualname__ != task.function.__qualname__:
+            raise TypeError(f"There is another task called {task.name!r}: {known.function.__qualname__}.")
+        self._tasks[task.name] = task
+
+    def register_error(self, kind: E) -> E:
+        """Let errors of this class be raised as themselves when a task ended with one; also a decorator."""
+        self._error_classes[type_name(kind)] = kind
+        return kind
+
+    @property
+    def error_classes(self) -> Mapping[str, type[BaseException]]:
+        """What besides builtins and Gesso's own is raised as itself, by `module.Name`."""
+        return self._error_classes
+
+    # --- sending -----------------------------------------------------------------------------
+
+    def signature(self, varies: Any, *args: Any, **kwargs: Any) -> Canvas:
+        """Return a signature that is sent by this app; see `gesso.signature`."""
+        made: Canvas = signature(varies, *args, **kwargs)
+        made.own_app = self
+        return made
+
+    def send_task(
+        self,
+        name: str,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> AsyncResult[Any]:
+        """Send a task by its name, which need not exist here.
+
+        Args:
+            options: As `Canvas.apply_async` takes them.
+        """
+        return cast("AsyncResult[Any]", Signature(name, args, kwargs, options, app=self).apply_async())
+
+    def send(self, canvas: Canvas, *, wait: bool = False) -> Any:  # noqa: ARG002 - waiting costs nothing more
+        """Submit a canvas as it is, and return the result of its last task or group.
+
+        Args:
+            canvas: Is not changed.
+            wait: Whether the caller is going to wait for the value at once.
+
+        Returns:
+            An AsyncResult or a GroupResult; None for an empty chain.
+
+        Raises:
+            InvalidCanvas: If the coordinator refused it.
+            Unavailable: If no coordinator answered in time. It may have been accepted all the same.
+            GessoError: If it was refused otherwise.
+        """
+        request, groups = submission(canvas)
+        if not groups:
+            return self._submit(request)
+        response = self.coordinator.stream(request, groups)
+        return self.result_of(response.last).submitted(None) if response.HasField("last") else None
+
+    def send_message(self, message: canvas_pb2.Canvas) -> Any:
+        """Submit a canvas that is a protobuf message; otherwise as `send`."""
+        return self._submit(submission_of(message))
+
+    def _submit(self, request: pb.SubmitCanvasRequest) -> Result[Any] | None:
+        end = End()
+        response = self.coordinator.submit(request, end, self.submit_timeout)
+        if not response.HasField("last"):
+            return None
+        return self.result_of(response.last).submitted(end if request.wait else None)
+
+    def call_inline(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """Run a task's function in this process and return its value.
+
+        Raises:
+            LookupError: If the task does not exist here.
+        """
+        task = self._tasks.get(task_name)
+        if task is None:
+            raise LookupError(
+                f"There is no task {task_name!r} in this process; only workers that know it can run it."
+            )
+        return task(*args, **kwargs)
+
+    def check_arguments(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        """Check arguments against a task's function, where it is local and asks for it.
+
+        Raises:
+            TypeError: If the function does not take them.
+        """
+        task = self._tasks.get(task_name)
+        if task is not None:
+            task.check_arguments(args, kwargs)
+
+    # --- results -----------------------------------------------------------------------------
+
+    def AsyncResult(self, id: str) -> AsyncResult[Any]:  # noqa: A002, N802 - Celery's
+        """Return the result of the task with this id. Nothing is asked for yet."""
+        return AsyncResult(id, self)
+
+    def GroupResult(self, id: str, results: Sequence[Result[Any]] | None = None) -> GroupResult[Any]:  # noqa: A002, N802
+        """Return the result of the group with this id. Nothing is asked for yet."""
+        return GroupResult(id, results, app=self)
+
+    def result_of(self, handle: node_pb2.Handle) -> Result[Any]:
+        """Return the result of a node."""
+        if handle.kind == node_pb2.Node.KIND_JOIN:
+            return GroupResult(shown_id(handle), app=self, member_count=handle.member_count)
+        return AsyncResult(shown_id(handle), self)
+
+    def result_for(self, canvas: Canvas) -> Result[Any] | None:
+        """Return the result of a frozen canvas, sent or not; None for an empty chain."""
+        last = _last(canvas)
+        if last is None or last.id is None:
+            return None
+        if isinstance(last, Group):
+            members = [each for member in last if (each := self.result_for(member)) is not None]
+            return GroupResult(last.id, members, app=self).submitted()
+        return AsyncResult[Any](last.id, self).submitted()
+
+    # --- the connection ----------------------------------------------------------------------
+
+    @property
+    def address(self) -> str:
+        """Where its coordinator is. Settled when it is first asked for."""
+        if self._address is None:
+            self._address = connection.address_from(self._given_address)
+        return self._address
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """This process's coordinator, shared with every app of the same address."""
+        return connection.shared(self.address)
+
+    def close(self) -> None:
+        """Let go of the connection; waits under way fail. Using the app again opens another."""
+        connection.close(self.address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _last(canvas: Canvas) -> Canvas | None:
+    """Return the task or group whose value is the canvas's; None for an empty chain."""
+    match canvas:
+        case Chain():
+            return _last(canvas.tasks[-1]) if canvas.tasks else None
+        case Chord():
+            return _last(canvas.body) if canvas.body is not None else None
+        case _:
+            return canvas.as_element()
+
+
+def _check_options(name: str, options: Mapping[str, Any]) -> None:
+    try:
+        write_options(dict(options), signature_pb2.SignatureOptions())
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None

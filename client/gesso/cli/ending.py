@@ -1,0 +1,93 @@
+"""Waiting for a node's end, and telling what it ended with."""
+
+from __future__ import annotations
+
+import json
+from concurrent import futures
+from datetime import timedelta
+from typing import Any
+
+import typer
+
+from gesso import AsyncResult, codec
+from gesso.app import App
+from gesso.cli.exits import CommandError, Exit
+from gesso.cli.options import Output
+from gesso.cli.progress import Bar
+from gesso.deadline import Deadline
+from gesso.errors import TimeoutError  # noqa: A004 - Celery's name
+from gesso.failure import failure_of
+from gesso.v1 import coordinator_service_pb2 as pb
+
+__all__ = ["tell_end"]
+
+_LOOK = timedelta(seconds=0.25)
+"""How often the bar is moved."""
+
+
+def tell_end(app: App, node_id: str, timeout: float | None, output: Output) -> None:
+    """Wait for a node's end, print what it ended with, and end the command if that is an error.
+
+    Raises:
+        CommandError: If it did not end in time; it goes on.
+        typer.Exit: If it ended with an error, or the wait was interrupted.
+    """
+    result: AsyncResult[Any] = app.AsyncResult(node_id)
+    deadline = Deadline(timeout)
+    try:
+        _watch(result, deadline)
+        value = result.get(timeout=deadline.left())
+    except KeyboardInterrupt:
+        typer.echo(f"It goes on. To see what came of it: gesso result {node_id}", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+    except Exception as error:
+        if failure_of(error) is not None:
+            _tell_failure(node_id, result.state, error, output)
+            raise typer.Exit(Exit.FAILED) from None
+        if isinstance(error, TimeoutError):
+            raise CommandError(
+                f"{node_id} has not ended in time, and goes on. To see what came of it: gesso result {node_id}",
+                Exit.TIMEOUT,
+            ) from error
+        raise
+    _tell_value(node_id, result.state, value, output)
+
+
+def _watch(result: AsyncResult[Any], deadline: Deadline) -> None:
+    """Show how many nodes of the canvas have ended, until the result is there or the time is over."""
+    end = result.watch()
+    result.submitted(end)
+    with Bar() as bar:
+        if not bar.shown:
+            return
+        while not end.done() and deadline.left() != 0:
+            futures.wait([end], timeout=deadline.at_most(_LOOK))
+            canvas_id = result.id.rpartition("-")[0]
+            canvas = result.app.coordinator.get_canvas(pb.GetCanvasRequest(canvas_id=canvas_id)).canvas
+            bar.move(canvas.ended_count, canvas.node_count)
+
+
+def _tell_value(node_id: str, state: str, value: Any, output: Output) -> None:
+    try:
+        text = codec.encode(value).data.decode()
+    except codec.EncodeError as error:
+        raise CommandError(
+            f"The value of {node_id} cannot be written as JSON: {error}", Exit.FAILED
+        ) from error
+    if output is Output.JSON:
+        text = f'{{"node_id":{json.dumps(node_id)},"state":{json.dumps(state)},"value":{text}}}'
+    typer.echo(text)
+
+
+def _tell_failure(node_id: str, state: str, error: Exception, output: Output) -> None:
+    failure = failure_of(error)
+    origin = (failure and failure.node_id) or node_id
+    kind = failure.type if failure else type(error).__name__
+    remote = failure.traceback if failure else ""
+    if output is Output.JSON:
+        told = {"type": kind, "message": str(error), "node_id": origin, "traceback": remote}
+        typer.echo(json.dumps({"node_id": node_id, "state": state, "error": told}, ensure_ascii=False))
+        return
+    if remote:
+        typer.echo(remote.rstrip(), err=True)
+    typer.echo(f"Error: {origin} ended with {kind.removeprefix('builtins.')}: {error}", err=True)

@@ -1,0 +1,126 @@
+"""What results of tasks and of groups have in common; nothing here asks a coordinator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gesso import codec, states
+from gesso.request import joining_allowed
+from gesso.v1 import node_pb2, payload_pb2
+
+__all__ = ["MISSING", "Facts", "ResultHandle", "assert_may_wait", "facts", "shown_id"]
+
+
+class _Missing:
+    """Not asked for yet."""
+
+
+MISSING: Final = _Missing()
+
+
+def shown_id(handle: node_pb2.Handle) -> str:
+    """Return the id that users know a node by: the one its client chose, or else its own."""
+    return handle.task_id or handle.node_id
+
+
+def assert_may_wait() -> None:
+    """Refuse to wait inside a task, whose slot may be the one that is waited for.
+
+    Raises:
+        RuntimeError: If a task runs here, and `allow_join_result` was not used.
+    """
+    if not joining_allowed():
+        raise RuntimeError(
+            "Never wait for a result inside a task: it holds its worker's slot meanwhile. Put what comes "
+            "after into a chain or a chord's body, or say `with allow_join_result():`.",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known about a node."""
+
+    state: str
+    """As a result shows it."""
+    final: bool
+    """Whether that lasts."""
+    task: str
+    """Name of its task. Empty for a join."""
+    queue: str
+    """Queue that it waits or waited in. Empty for a join."""
+    worker: str
+    """Name of the worker of its last attempt. Empty when there was none."""
+    retries: int
+    """How often it failed by itself."""
+    trace_id: str
+    """The canvas's trace, 32 hexadecimal digits."""
+    span_id: str
+    """Its span, 16 hexadecimal digits."""
+    date_done: datetime | None
+    """When it ended, by the store's clock."""
+    stamps: Mapping[str, list[Any]]
+    """Its stamps, by key."""
+    traceback: str | None
+    """The remote traceback of its error."""
+    waits_for: str
+    """What it waits for, as a sentence. May be empty."""
+    member_count: int
+    """For a join, how many members it has."""
+    succeeded_count: int
+    """For a join, how many of them succeeded so far."""
+    ended_count: int
+    """For a join, how many of them ended so far."""
+
+
+def facts(node: node_pb2.Node) -> Facts:
+    """Return what a node's message says."""
+    done = node.HasField("finish_time")
+    return Facts(
+        state=states.shown_state(node.state, node.custom_state),
+        final=node.state in states.FINAL,
+        task=node.task,
+        queue=node.queue,
+        worker=node.worker,
+        retries=node.failure_count,
+        trace_id=node.trace_id,
+        span_id=node.span_id,
+        date_done=node.finish_time.ToDatetime(UTC) if done else None,
+        stamps={key: [_stamp(value) for value in stamp.values] for key, stamp in node.stamps.items()},
+        traceback=(node.error.traceback or None) if node.HasField("error") else None,
+        waits_for=node.waits_for,
+        member_count=node.handle.member_count,
+        succeeded_count=node.succeeded_count,
+        ended_count=node.ended_count,
+    )
+
+
+def _stamp(text: str) -> Any:
+    return codec.decode(payload_pb2.Payload(data=text.encode()))
+
+
+class ResultHandle:
+    """An id, and what it is worth: results are equal when their ids are, and equal to the id itself."""
+
+    id: str
+
+    @property
+    def task_id(self) -> str:
+        """The id, as Celery calls it too."""
+        return self.id
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ResultHandle):
+            return self.id == other.id
+        return self.id == other if isinstance(other, str) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __str__(self) -> str:
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.id}>"

@@ -1,0 +1,94 @@
+"""What a running task knows about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+__all__ = ["Request", "allow_join_result", "current_request", "joining_allowed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One attempt of a task, as the task sees it: `self.request` in a bound task.
+
+    The defaults are those of a task that is called as a plain function.
+    """
+
+    id: str | None = None
+    """Id that the task goes by: chosen by the client, or the node's own. None when called directly."""
+    node_id: str | None = None
+    """Id of its node, `<canvas_id>-<index>`."""
+    root_id: str | None = None
+    """Id of the first task of the canvas, or of the task itself where there is no single first one."""
+    parent_id: str | None = None
+    """Id of the task before this one."""
+    group: str | None = None
+    """Id of the join that it is a member of."""
+    task: str = ""
+    """Its name."""
+    args: tuple[Any, ...] = ()
+    """Positional arguments, the value of the step before included."""
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments."""
+    retries: int = 0
+    """How often it has failed by itself so far."""
+    attempt: int = 1
+    """Number of the delivery, from 1."""
+    delivery_info: Mapping[str, Any] = field(default_factory=dict)
+    """`routing_key` (the queue), `priority`, `redelivered`, as far as they are known."""
+    stamps: Mapping[str, list[Any]] = field(default_factory=dict)
+    """Its stamps, by key."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers given when it was sent."""
+    timelimit: tuple[float | None, float | None] = (None, None)
+    """Hard and soft limit in seconds."""
+    hostname: str | None = None
+    """Name of the worker."""
+    trace_id: str | None = None
+    """The canvas's trace, 32 hexadecimal digits."""
+    span_id: str | None = None
+    """The span that the task was stamped with, 16 hexadecimal digits."""
+    tracestate: str = ""
+    """The submitter's `tracestate`."""
+    called_directly: bool = True
+    """Whether it was called as a plain function. A worker sets this to False."""
+    caller: Request | None = None
+    """Of a task that was called as a plain function by another task: that one's."""
+
+    @property
+    def canvas_id(self) -> str | None:
+        """Id of the canvas that it belongs to."""
+        return self.node_id.rpartition("-")[0] if self.node_id else None
+
+    @property
+    def stamped_headers(self) -> list[str]:
+        """The keys of its stamps."""
+        return list(self.stamps)
+
+
+current_request: ContextVar[Request | None] = ContextVar("gesso_current_request", default=None)
+"""The attempt that runs in this context. None outside of tasks."""
+
+_joining_allowed: ContextVar[bool] = ContextVar("gesso_joining_allowed", default=False)
+
+
+@contextmanager
+def allow_join_result() -> Iterator[None]:
+    """Let a task wait for results here. It holds its worker's slot meanwhile, so it may wait for ever."""
+    token = _joining_allowed.set(True)
+    try:
+        yield
+    finally:
+        _joining_allowed.reset(token)
+
+
+def joining_allowed() -> bool:
+    """Return whether waiting for a result is allowed here: outside of tasks, or because a task said so."""
+    request = current_request.get()
+    while request is not None and request.called_directly:
+        request = request.caller
+    return request is None or _joining_allowed.get()

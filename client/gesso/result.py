@@ -1,0 +1,335 @@
+"""Handles of what was submitted: asking how a task stands, and waiting for its value.
+
+A result asks when it is used: nothing is fetched to make one, and one costs no more than its id. What is
+final is kept.
+"""
+
+from __future__ import annotations
+
+import builtins
+import dataclasses
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, Generic, Protocol, Self, TypeVar, cast
+
+from gesso import states
+from gesso.canvas import current_app
+from gesso.connection import Coordinator, End
+from gesso.deadline import Deadline, Timeout
+from gesso.errors import NotFound
+from gesso.handle import MISSING, Facts, ResultHandle, assert_may_wait, facts
+from gesso.members import pages
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import node_pb2
+from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
+
+__all__ = ["AsyncResult", "Home", "Result"]
+
+R = TypeVar("R")
+
+
+class Home(Protocol):
+    """What results ask of their app."""
+
+    @property
+    def coordinator(self) -> Coordinator:
+        """This process's coordinator."""
+
+    @property
+    def error_classes(self) -> Mapping[str, type[BaseException]]:
+        """What besides builtins and Gesso's own is raised as itself, by name."""
+
+    def result_of(self, handle: node_pb2.Handle) -> Result[Any]:
+        """Return the result of a node."""
+
+
+class Result(ResultHandle, Generic[R]):
+    """What a task and a group share. Safe to use from many threads.
+
+    Args:
+        id: The node's id, or one that the client chose for it.
+        app: Where it was submitted. None means the current app.
+        parent: The result of the step before; found out when it is asked for, if it is not given.
+    """
+
+    def __init__(self, id: str, app: Home | None = None, parent: Result[Any] | None = None) -> None:  # noqa: A002
+        self.id = id
+        self.app = app if app is not None else cast("Home", current_app())
+        self._parent: Any = MISSING if parent is None else parent
+        # Of a result that sending made: the end that is waited for already, and by whom.
+        self._submitted = False
+        self._end: tuple[Coordinator, End] | None = None
+        self._ended: Ended | None = None
+        self._facts: Facts | None = None
+
+    def submitted(self, end: End | None = None) -> Self:
+        """Mark it as made by sending: then `get` raises what failed, not the ChordError made of it.
+
+        Args:
+            end: Where its end arrives.
+        """
+        self._submitted = True
+        if end is not None:
+            self.ending(end)
+        return self
+
+    # --- its value ---------------------------------------------------------------------------
+
+    def get(
+        self,
+        timeout: Timeout = None,
+        propagate: bool = True,  # noqa: FBT001, FBT002 - Celery's
+        interval: float | None = None,  # noqa: ARG002 - Celery's; nothing is polled
+        callback: Callable[[str, R], Any] | None = None,
+        disable_sync_subtasks: bool = True,  # noqa: FBT001, FBT002 - Celery's
+    ) -> R:
+        """Return the value, once it is there.
+
+        Args:
+            timeout: Seconds to wait at the most. None waits for ever.
+            propagate: Whether an error is raised; otherwise it is returned.
+            interval: Accepted for Celery's sake, and not used.
+            callback: Called with the id and the value, when it ended well.
+            disable_sync_subtasks: Whether waiting inside a task is refused.
+
+        Raises:
+            TimeoutError: If it did not end in time. It goes on.
+            NotFound: If it was never submitted, or its result was removed.
+            RuntimeError: If a task is waiting.
+            Exception: What it ended with.
+        """
+        if disable_sync_subtasks:
+            assert_may_wait()
+        ended = self._wait(timeout)
+        error = ended.exception(self.app.error_classes, original=self._submitted)
+        if error is not None:
+            if propagate:
+                raise error
+            return cast("R", error)
+        if callback is not None:
+            callback(self.id, ended.value)
+        return cast("R", ended.value)
+
+    def wait(self, timeout: Timeout = None, propagate: bool = True) -> R:  # noqa: FBT001, FBT002 - Celery's
+        """Do as `get`."""
+        return self.get(timeout, propagate)
+
+    def then(self, callback: Callable[[Self], Any], on_error: Callable[[Self], Any] | None = None) -> Self:
+        """Have `callback` called with this result when it has ended well, in a thread of its own.
+
+        Args:
+            on_error: Called likewise when it ended otherwise.
+        """
+
+        def call() -> None:
+            failed = self._wait(None).error is not None
+            chosen = on_error if failed else callback
+            if chosen is not None:
+                chosen(self)
+
+        self.app.coordinator.keep(self.watch()).add_done_callback(
+            lambda _: threading.Thread(target=call, name="gesso-then", daemon=True).start(),
+        )
+        return self
+
+    def watch(self) -> End:
+        """Return where the end arrives; the wait goes on for as long as it is held."""
+        return self._known_end() or self.app.coordinator.wait(self.id)
+
+    def ending(self, end: End) -> None:
+        """Take over a wait that `watch` returned, so that `get` asks for nothing more."""
+        self._end = (self.app.coordinator, end)
+
+    def _known_end(self) -> End | None:
+        """Return the end that came with the submission, if this process made it."""
+        if self._end is None or self._end[0] is not self.app.coordinator:
+            return None
+        return self._end[1]
+
+    def _wait(self, timeout: Timeout) -> Ended:
+        if self._ended is None:
+            deadline = Deadline(timeout)
+            ended = read_ended(self.app.coordinator.ended(self.id, self._known_end(), timeout))
+            if ended.value is ELSEWHERE:
+                ended = dataclasses.replace(ended, value=self._read(deadline.left()))
+            self._ended, self._end = ended, None
+        return self._ended
+
+    def _read(self, timeout: Timeout) -> Any:
+        def take(parts: Iterable[pb.ReadValueResponse]) -> Any:
+            reader = ValueReader(self.app.error_classes)
+            for part in parts:
+                reader.feed(part.items)
+            return reader.value
+
+        return self.app.coordinator.read_value(pb.ReadValueRequest(node_id=self.id), take, timeout)
+
+    # --- how it stands -----------------------------------------------------------------------
+
+    def facts(self) -> Facts | None:
+        """Return what is known about it; None when it was never submitted, or was removed."""
+        if self._facts is not None:
+            return self._facts
+        try:
+            found = facts(self._node())
+        except NotFound:
+            return None
+        if found.final and found.ended_count >= found.member_count:
+            self._facts = found
+        return found
+
+    def _node(self) -> node_pb2.Node:
+        return self.app.coordinator.get_node(pb.GetNodeRequest(node_id=self.id)).node
+
+    def _arrived(self) -> Ended | None:
+        """Return how it ended, if that is known here without asking."""
+        end = self._known_end()
+        if self._ended is None and end is not None and end.done():
+            answer = end.result()
+            if isinstance(answer, pb.WaitNodeResponse):
+                ended = read_ended(answer)
+                if ended.value is ELSEWHERE:
+                    return ended
+                self._ended, self._end = ended, None
+        return self._ended
+
+    @property
+    def state(self) -> str:
+        """The state; PENDING also when nothing is known of the id."""
+        arrived = self._arrived()
+        if arrived is not None:
+            return arrived.state
+        found = self.facts()
+        return states.PENDING if found is None else found.state
+
+    @property
+    def status(self) -> str:
+        """The state, as Celery calls it too."""
+        return self.state
+
+    def ready(self) -> bool:
+        """Return whether it has ended."""
+        if self._arrived() is not None:
+            return True
+        found = self.facts()
+        return found is not None and found.final
+
+    def successful(self) -> bool:
+        """Return whether it ended well."""
+        return self.state == states.SUCCESS
+
+    def failed(self) -> bool:
+        """Return whether it ended with an error. A revoked one did not fail."""
+        return self.state == states.FAILURE
+
+    @property
+    def result(self) -> Any:
+        """The value, or the error as an exception; None while it has not ended."""
+        return self._wait_result() if self.ready() else None
+
+    @property
+    def info(self) -> Any:
+        """The result, as Celery calls it too."""
+        return self.result
+
+    def _wait_result(self) -> Any:
+        ended = self._wait(None)
+        error = ended.exception(self.app.error_classes, original=self._submitted)
+        return ended.value if error is None else error
+
+    @property
+    def traceback(self) -> str | None:
+        """The remote traceback; None unless it ended with an error that has one."""
+        if self._ended is not None:
+            return (self._ended.error.traceback or None) if self._ended.error is not None else None
+        found = self.facts()
+        return None if found is None else found.traceback
+
+    # --- its place ---------------------------------------------------------------------------
+
+    @property
+    def canvas_id(self) -> str | None:
+        """Id of its canvas; None when it was never submitted."""
+        try:
+            return self._node().handle.node_id.rpartition("-")[0]
+        except NotFound:
+            return None
+
+    @property
+    def parent(self) -> Result[Any] | None:
+        """The result of the step before; None when there is none."""
+        if self._parent is MISSING:
+            try:
+                node = self._node()
+            except NotFound:
+                return None
+            self._parent = self.app.result_of(node.parent) if node.HasField("parent") else None
+        return cast("Result[Any] | None", self._parent)
+
+    @property
+    def children(self) -> builtins.list[Result[Any]]:
+        """The results of what stands directly behind it; error links are not among them."""
+        listed = pages(self.app.coordinator, pb.ListNodesRequest(children_of=self.id))
+        return [self.app.result_of(node.handle) for page in listed for node in page]
+
+    # --- ending it ---------------------------------------------------------------------------
+
+    def revoke(
+        self,
+        terminate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+        signal: str | None = None,  # noqa: ARG002 - Celery's; how a worker stops a task is its own affair
+        wait: bool = False,  # noqa: ARG002, FBT001, FBT002 - Celery's; the answer says that it is done
+    ) -> None:
+        """Revoke it, unless it has ended.
+
+        Args:
+            terminate: Whether it is killed when it runs. By default it is told.
+            signal: Accepted for Celery's sake, and not used.
+            wait: Accepted for Celery's sake, and not used.
+        """
+        self.app.coordinator.revoke_nodes(pb.RevokeNodesRequest(node_ids=[self.id], terminate=terminate))
+
+    def forget(self) -> None:
+        """Remove the value, once everything that needs it has read it."""
+        self._ended = None
+        self.app.coordinator.forget_node(pb.ForgetNodeRequest(node_id=self.id))
+
+
+class AsyncResult(Result[R]):
+    """The result of one task, or of a canvas that ends in one."""
+
+    def as_tuple(self) -> tuple[tuple[str, Any], None]:
+        """Return the ids of this and of the steps before it."""
+        parent = self.parent
+        return (self.id, None if parent is None else cast("Any", parent).as_tuple()), None
+
+    @property
+    def name(self) -> str | None:
+        """Name of the task."""
+        return (found.task or None) if (found := self.facts()) is not None else None
+
+    @property
+    def queue(self) -> str | None:
+        """Queue that it waits or waited in."""
+        return (found.queue or None) if (found := self.facts()) is not None else None
+
+    @property
+    def worker(self) -> str | None:
+        """Name of the worker of its last attempt."""
+        return (found.worker or None) if (found := self.facts()) is not None else None
+
+    @property
+    def retries(self) -> int:
+        """How often it failed by itself."""
+        return found.retries if (found := self.facts()) is not None else 0
+
+    @property
+    def date_done(self) -> datetime | None:
+        """When it ended, by the store's clock."""
+        return found.date_done if (found := self.facts()) is not None else None
+
+    @property
+    def stamps(self) -> Mapping[str, builtins.list[Any]]:
+        """Its stamps, by key."""
+        return found.stamps if (found := self.facts()) is not None else {}

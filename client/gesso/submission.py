@@ -1,0 +1,61 @@
+"""What is sent for a canvas."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+from gesso.canvas import Canvas, wire
+from gesso.canvas.wire import OpenGroup
+from gesso.errors import InvalidCanvas
+from gesso.growing import read_ahead, split
+from gesso.request import current_request
+from gesso.tracing import current_trace
+from gesso.v1 import canvas_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+
+__all__ = ["REQUEST_BYTES", "submission", "submission_of"]
+
+REQUEST_BYTES = 4 << 20
+"""The most that a coordinator takes in one message."""
+
+_ROOM_BYTES = 4 << 10
+"""What a request has beside its canvas, at the most."""
+
+
+def submission(canvas: Canvas) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]:
+    """Return the request for a canvas, under a new request id, and what of it is still to be read.
+
+    Returns:
+        The request, and its groups that grow: those whose generator goes on, or all when the canvas is too large for
+        one message. Empty for most.
+
+    Raises:
+        TypeError: If it cannot be sent, see `wire.encode`.
+        ValueError: If an option is out of bounds, or it is too deep.
+        InvalidCanvas: If what cannot grow is too large for one message.
+    """
+    message, opened = wire.encode_open(canvas)
+    groups = read_ahead(message, opened) if opened else []
+    if message.ByteSize() > REQUEST_BYTES - _ROOM_BYTES:
+        groups += split(message)
+    return submission_of(message), groups
+
+
+def submission_of(message: canvas_pb2.Canvas) -> pb.SubmitCanvasRequest:
+    """Return the request for a canvas that is a message already, under a new request id."""
+    trace = current_trace()
+    request = current_request.get()
+    made = pb.SubmitCanvasRequest(
+        canvas=message,
+        request_id=uuid4().hex,
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
+        submitter_node_id=(request.node_id or "") if request is not None else "",
+    )
+    size = made.ByteSize()
+    if size > REQUEST_BYTES:
+        raise InvalidCanvas(
+            f"The canvas takes {size:,} bytes, and one message at most {REQUEST_BYTES:,}.",
+            reason="PAYLOAD_TOO_LARGE",
+        )
+    return made

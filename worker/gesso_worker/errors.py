@@ -1,0 +1,46 @@
+"""What goes wrong with a task in the worker itself, before or after the user's code.
+
+    WorkerError
+    ├── PayloadUndecodable   arguments or an input that this worker cannot read
+    ├── ResultUnencodable    a value that cannot be put on the wire
+    ├── ResultTooLarge       a value that is too large for it
+    └── InputUnavailable     the value of the step before cannot be read
+
+Each ends the task as a failure of its own, and a retry would not help: the report says so.
+"""
+
+from __future__ import annotations
+
+
+class WorkerError(Exception):
+    """The task failed, not because of what its function did."""
+
+
+class PayloadUndecodable(WorkerError):
+    """Arguments or an input are in an encoding that this worker does not know, or are not what it says."""
+
+
+class ResultUnencodable(WorkerError):
+    """The function returned something that cannot be put on the wire."""
+
+
+class ResultTooLarge(WorkerError):
+    """The function returned more than a result may hold.
+
+    Attributes:
+        size_bytes: How large it is when encoded.
+        limit_bytes: How large it may be.
+    """
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        """Say it in a sentence."""
+        super().__init__(
+            f"The result takes {size_bytes:,} bytes, and at most {limit_bytes:,} are allowed."
+            " Store it elsewhere and return where it is."
+        )
+        self.size_bytes = size_bytes
+        self.limit_bytes = limit_bytes
+
+
+class InputUnavailable(WorkerError):
+    """The coordinator does not give out the value of the step before."""

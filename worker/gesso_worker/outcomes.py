@@ -1,0 +1,70 @@
+"""How an attempt ended, as the report has it: from a returned value, or from what was raised."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from gesso.codec import DEFAULT, encode
+from gesso.errors import Ignore, Reject, Retry
+from gesso.failure import to_task_error
+from gesso.v1.worker_service_pb2 import Outcome
+from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
+
+# The contract's default limit for one payload.
+MAX_RESULT_BYTES = 1 << 20
+
+
+def unknown_task() -> Outcome:
+    """Return the outcome of a task that this worker does not have; another may."""
+    return Outcome(rejected=Outcome.Rejected(requeue=True, unknown_task=True))
+
+
+def returned(value: Any, encoding: str) -> Outcome:
+    """Return the outcome of a function that returned `value`.
+
+    Args:
+        encoding: Name of the codec to use. Empty means the default.
+
+    Raises:
+        ResultUnencodable: If the value cannot be put on the wire.
+        ResultTooLarge: If it is too large for it.
+    """
+    try:
+        payload = encode(value, encoding or DEFAULT)
+    except Exception as error:
+        raise ResultUnencodable(f"The result cannot be encoded: {error}") from error
+    if len(payload.data) > MAX_RESULT_BYTES:
+        raise ResultTooLarge(len(payload.data), MAX_RESULT_BYTES)
+    return Outcome(value=payload)
+
+
+def raised(error: BaseException) -> Outcome:
+    """Return the outcome of a function that raised `error`."""
+    match error:
+        case Ignore():
+            return Outcome(ignored=Outcome.Ignored())
+        case Reject():
+            return Outcome(rejected=Outcome.Rejected(requeue=error.requeue))
+        case Retry():
+            return Outcome(retry=_retry(error))
+        case _:
+            return Outcome(error=to_task_error(error, final=isinstance(error, WorkerError)))
+
+
+def _retry(error: Retry) -> Outcome.Retry:
+    retry = Outcome.Retry(error=to_task_error(error.exc or error), max_retry_count=error.max_retries)
+    if error.when is not None:
+        retry.delay.CopyFrom(_delay(error.when))
+    return retry
+
+
+def _delay(when: float | datetime) -> Duration:
+    """Return how long it is until `when`; a naive instant is in the local time zone."""
+    if isinstance(when, datetime):
+        when = (when.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    delay = Duration()
+    delay.FromMilliseconds(max(0, round(when * 1_000)))
+    return delay

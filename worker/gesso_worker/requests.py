@@ -1,0 +1,57 @@
+"""What a running task can know about itself, made from its assignment."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+
+from gesso.request import Request
+from gesso.v1.signature_pb2 import SignatureOptions
+from gesso.v1.worker_service_pb2 import Assignment
+from gesso_worker.arguments import Arguments
+
+
+def request_of(assignment: Assignment, arguments: Arguments, worker: str) -> Request:
+    """Return the request of an attempt that is called with `arguments` in `worker`."""
+    signature, token = assignment.signature, assignment.token
+    options = signature.options
+    return Request(
+        id=assignment.task_id or token.node_id,
+        node_id=token.node_id,
+        root_id=assignment.root_id or None,
+        parent_id=assignment.parent_id or None,
+        group=assignment.group_id or None,
+        task=signature.task,
+        args=arguments.args,
+        kwargs=arguments.kwargs,
+        retries=assignment.failure_count,
+        attempt=token.attempt,
+        delivery_info=_delivery(options, token.attempt),
+        stamps={key: [json.loads(text) for text in stamp.values] for key, stamp in assignment.stamps.items()},
+        headers=dict(options.headers),
+        timelimit=(_seconds(options, "time_limit"), _seconds(options, "soft_time_limit")),
+        hostname=worker,
+        trace_id=assignment.trace_id or None,
+        span_id=assignment.span_id or None,
+        tracestate=assignment.tracestate,
+        called_directly=False,
+    )
+
+
+def _delivery(options: SignatureOptions, attempt: int) -> dict[str, Any]:
+    info: dict[str, Any] = {"redelivered": attempt > 1}
+    if options.queue:
+        info["routing_key"] = options.queue
+    if options.HasField("priority"):
+        info["priority"] = options.priority
+    return info
+
+
+def _seconds(options: SignatureOptions, name: str) -> float | None:
+    """Return a limit in seconds; None when it is not set."""
+    if not options.HasField(name):
+        return None
+    limit: Duration = getattr(options, name)
+    return limit.ToTimedelta().total_seconds()

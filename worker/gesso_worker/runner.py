@@ -1,0 +1,125 @@
+"""From one assignment to one outcome: decode, call the user's function, encode.
+
+Whatever happens ends in an outcome; `run` and `run_on_loop` never raise. An error of the function is
+the task's failure, also one that would end a program (SystemExit, KeyboardInterrupt). Only what ends
+the process itself is not seen here: the blame page remembers that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from gesso.app import App
+from gesso.errors import TaskPredicate
+from gesso.request import Request, current_request
+from gesso.v1.worker_service_pb2 import Assignment, Outcome
+from gesso_worker import outcomes
+from gesso_worker.arguments import Arguments, arguments_of, items_of, stored_arguments
+from gesso_worker.requests import request_of
+
+_LOG = logging.getLogger("gesso.worker")
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A registered task, as it is called."""
+
+    call: Callable[..., Any]
+    is_coroutine: bool
+
+
+class Inputs(Protocol):
+    """Where inputs are read that are too large for an assignment."""
+
+    def read_from_thread(self, node_id: str) -> Any:
+        """Return the value of a node, in a thread of its own."""
+
+    async def read(self, node_id: str) -> Any:
+        """Return the value of a node, on the event loop."""
+
+
+class Runner:
+    """Runs the tasks of one app."""
+
+    def __init__(self, app: App, worker: str, inputs: Inputs) -> None:
+        """Take over the tasks that `app` has now."""
+        self._functions = {name: _function(task.run) for name, task in app.tasks.items()}
+        self._classes = app.error_classes
+        self._worker = worker
+        self._inputs = inputs
+
+    def task_names(self) -> list[str]:
+        """Return the names of the tasks that it can run, sorted."""
+        return sorted(self._functions)
+
+    def wants_loop(self, assignment: Assignment) -> bool:
+        """Return whether the task is a coroutine function, to be run by `run_on_loop`."""
+        function = self._functions.get(assignment.signature.task)
+        return function is not None and function.is_coroutine
+
+    def run(self, assignment: Assignment) -> Outcome:
+        """Run a plain function, in this thread, and return what it ended with."""
+        function = self._functions.get(assignment.signature.task)
+        if function is None:
+            return outcomes.unknown_task()
+        try:
+            elsewhere = self._inputs.read_from_thread(node) if (node := _input_node(assignment)) else None
+            calls = self._calls(assignment, function, elsewhere)
+            values = [function.call(*call.args, **call.kwargs) for call in calls]
+            return _returned(assignment, values)
+        except BaseException as error:  # noqa: BLE001 - user code may raise anything
+            return self._raised(error, assignment)
+
+    async def run_on_loop(self, assignment: Assignment) -> Outcome:
+        """Run a coroutine function and return what it ended with."""
+        function = self._functions[assignment.signature.task]
+        try:
+            elsewhere = await self._inputs.read(node) if (node := _input_node(assignment)) else None
+            calls = self._calls(assignment, function, elsewhere)
+            values = [await function.call(*call.args, **call.kwargs) for call in calls]
+            return _returned(assignment, values)
+        except BaseException as error:  # noqa: BLE001 - as above, and cancellation ends the task alone
+            return self._raised(error, assignment)
+
+    def _calls(self, assignment: Assignment, function: _Function, elsewhere: Any) -> Iterator[Arguments]:
+        """Return the calls to make, one unless the task is a map, and set the request for them."""
+        if assignment.iteration == Assignment.ITERATION_UNSPECIFIED:
+            arguments = arguments_of(assignment, function.call, self._classes, elsewhere)
+            current_request.set(self._request(assignment, arguments))
+            return iter((arguments,))
+        items, kwargs = items_of(assignment.signature), stored_arguments(assignment.signature).kwargs
+        current_request.set(self._request(assignment, Arguments((items,), kwargs)))
+        spread = assignment.iteration == Assignment.ITERATION_STARMAP
+        return (Arguments(tuple(item) if spread else (item,), kwargs) for item in items)
+
+    def _request(self, assignment: Assignment, arguments: Arguments) -> Request:
+        return request_of(assignment, arguments, self._worker)
+
+    def _raised(self, error: BaseException, assignment: Assignment) -> Outcome:
+        while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename == __file__:
+            error.__traceback__ = trace.tb_next  # begin where the user's code does
+        outcome = outcomes.raised(error)
+        if not isinstance(error, TaskPredicate):
+            name, node_id = assignment.signature.task, assignment.token.node_id
+            _LOG.error("task %s [%s] failed: %s", name, node_id, outcome.error.traceback.rstrip())
+        return outcome
+
+
+def _function(run: Callable[..., Any]) -> _Function:
+    return _Function(run, inspect.iscoroutinefunction(run))
+
+
+def _returned(assignment: Assignment, values: list[Any]) -> Outcome:
+    value = values if assignment.iteration else values[0]
+    return outcomes.returned(value, assignment.signature.options.result_encoding)
+
+
+def _input_node(assignment: Assignment) -> str:
+    """Return the node whose value is to be read for the task; empty when there is none."""
+    if assignment.signature.immutable or assignment.iteration:
+        return ""
+    return assignment.elsewhere.node_id

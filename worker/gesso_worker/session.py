@@ -1,0 +1,212 @@
+"""What one child is to its coordinators, over all the streams it holds one after the other.
+
+It joins the books (`frames`), the pace (`credits`) and the slots, and decides; it does no I/O. A stream
+gives it each response and asks it for each frame. All of it is for the event loop's thread.
+
+Leaving: nothing more is asked for, what has not begun is given back, and when the last report has been
+acknowledged the session is over. Credits cannot be taken back on a stream, and what is given back
+would be assigned at once again; so a session that leaves with credits out asks for a new stream, which
+begins without any.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from gesso.v1 import worker_service_pb2 as pb
+from gesso.v1.task_error_pb2 import TaskError
+from gesso_worker.blame import BlamePage
+from gesso_worker.credits import CreditPolicy
+from gesso_worker.frames import (
+    START_TOLD_AFTER_SECONDS,
+    STUCK_AFTER_SECONDS,
+    Ledger,
+    token_value,
+    wire_token,
+)
+from gesso_worker.job import Job
+from gesso_worker.lifeline import Orders
+from gesso_worker.slots import Runs, Slots
+from gesso_worker.token import Token
+
+_LOG = logging.getLogger("gesso.worker")
+_PROTOCOL_VERSION = 1
+
+
+class Session:
+    """One child's session.
+
+    Attributes:
+        wants_new_stream: Whether the stream that is open is to be left for another.
+        welcomed: Whether any coordinator has ever welcomed it.
+        abandoned: Whether tasks were reported as cut short that still run.
+    """
+
+    def __init__(
+        self, orders: Orders, tasks: Sequence[str], runner: Runs, page: BlamePage, *, wake: Callable[[], None]
+    ) -> None:
+        """Hold nothing. `wake` is called on the loop when there may be something to say."""
+        self.wants_new_stream = False
+        self.welcomed = False
+        self.abandoned = False
+        self._orders = orders
+        self._tasks = tasks
+        self._wake = wake
+        self._slot_count = orders.config.threads
+        self._slots = Slots(runner, page, slot_count=self._slot_count, wake=wake)
+        self._ledger = Ledger()
+        self._credits = CreditPolicy(slot_count=self._slot_count)
+        self._epoch = 0
+        self._leaving = False
+
+    # --- what a stream asks ------------------------------------------------------------------------
+
+    def hello(self) -> pb.WorkRequest:
+        """Return the first message of a new stream."""
+        self._epoch += 1
+        self.wants_new_stream = False
+        held = self._ledger.reopen()
+        hello = pb.WorkRequest.Hello(
+            protocol_version=_PROTOCOL_VERSION,
+            session_id=self._orders.session_id,
+            epoch=self._epoch,
+            queues=self._orders.config.queues,
+            tasks=self._tasks,
+            slot_count=self._slot_count,
+            held=map(wire_token, held),
+            worker=self._orders.worker,
+        )
+        if not self.welcomed:
+            hello.dead_sessions.extend(
+                pb.WorkRequest.DeadSession(session_id=dead.session_id, crashed=map(wire_token, dead.crashed))
+                for dead in self._orders.dead_sessions
+            )
+        return pb.WorkRequest(hello=hello)
+
+    def receive(self, response: pb.WorkResponse) -> None:
+        """Take in what a coordinator said."""
+        if response.HasField("welcome"):
+            self.welcomed = True
+            self._discard(token_value(token) for token in response.welcome.drops)
+        self._ledger.acknowledge(response.acknowledged_frame)
+        for refusal in response.refusals:
+            self._take_refusal(refusal)
+        for assignment in response.assignments:
+            self._take_assignment(assignment)
+        for cancellation in response.cancellations:
+            self._take_cancellation(token_value(cancellation.token))
+        self._slots.release()
+        if response.draining:
+            self.wants_new_stream = True
+
+    def next_frame(self, *, even_empty: bool = False) -> pb.WorkRequest | None:
+        """Return the next frame for the open stream, or None when there is nothing to say."""
+        for job, outcome in self._slots.take_finished():
+            self._credits.observe(job.run_seconds)
+            self._ledger.finish(job, outcome)
+        now = time.monotonic()
+        stuck_count = self._ledger.running_count(since=now - STUCK_AFTER_SECONDS)
+        if stuck_count >= self._slot_count:
+            self._give_back_unstarted()
+        self._slots.release()
+        limit = 0 if self._leaving else self._credits.limit(stuck_count)
+        return self._ledger.next_frame(limit=limit, now=now, even_empty=even_empty)
+
+    def goodbye(self) -> pb.WorkRequest:
+        """Return the last message of the session."""
+        return self._ledger.last_frame()
+
+    def disconnected(self) -> None:
+        """Take in that the stream is gone, and with it the credits that were out."""
+        self._ledger.cut_off()
+
+    def next_look_seconds(self) -> float | None:
+        """Return after how long there may be something to say though nothing happened; None if never."""
+        if self._ledger.waits_to_send:
+            return 0.0
+        told = sum(job.start_told or job.unwanted for job in self._ledger.jobs.values())
+        if told < min(self._slot_count, len(self._ledger.jobs)):
+            return START_TOLD_AFTER_SECONDS
+        return STUCK_AFTER_SECONDS if self._slots.unstarted_count else None
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing remains but to say goodbye."""
+        return self._leaving and self._ledger.settled and not self._ledger.credit_count
+
+    @property
+    def task_count(self) -> int:
+        """How many tasks it knows."""
+        return len(self._tasks)
+
+    # --- leaving -------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Ask for nothing more, give back what has not begun, and be over when the rest is done."""
+        self._leaving = True
+        self._give_back_unstarted()
+        if self._ledger.credit_count:
+            self.wants_new_stream = True
+        self._wake()
+
+    def abandon(self) -> None:
+        """Report what still runs as ended, because the process is about to end it."""
+        for job in self._ledger.running():
+            self.abandoned = True
+            self._ledger.finish(job, _cut_short(job.assignment))
+            job.unwanted = True
+            self._slots.stop(job)
+        self._wake()
+
+    def _give_back_unstarted(self) -> None:
+        for job in list(self._ledger.jobs.values()):
+            if self._slots.take_back(job.token):
+                self._ledger.give_back(job)
+
+    # --- what a coordinator says ---------------------------------------------------------------------
+
+    def _take_assignment(self, assignment: pb.Assignment) -> None:
+        job = Job(assignment, token_value(assignment.token))
+        if not self._ledger.hold(job):
+            return
+        if self._leaving:
+            self._ledger.give_back(job)
+        else:
+            self._slots.add(job)
+
+    def _take_refusal(self, refusal: pb.WorkResponse.Refusal) -> None:
+        token, reason = token_value(refusal.token), refusal.reason
+        if reason == pb.WorkResponse.Refusal.REASON_INVALID:
+            _LOG.error("the outcome of %s was refused as it is; the task failed", token.node_id)
+        else:
+            name = pb.WorkResponse.Refusal.Reason.Name(reason)
+            _LOG.debug("attempt %d of %s was refused: %s", token.attempt, token.node_id, name)
+        if reason == pb.WorkResponse.Refusal.REASON_STALE:
+            self._discard((token,))
+
+    def _take_cancellation(self, token: Token) -> None:
+        job = self._ledger.jobs.get(token)
+        if job is None:
+            return
+        if self._slots.take_back(token):
+            self._ledger.give_back(job)
+        else:
+            self._slots.stop(job)
+
+    def _discard(self, tokens: Iterable[Token]) -> None:
+        """Drop what may not be held: the unstarted never begins, the running is asked to stop."""
+        for job in self._ledger.drop(tokens):
+            if self._slots.take_back(job.token):
+                self._ledger.forget(job)
+            else:
+                self._slots.stop(job)
+
+
+def _cut_short(assignment: pb.Assignment) -> pb.Outcome:
+    """Return the outcome of a task whose process ends before it does: again elsewhere, if it may."""
+    if assignment.signature.options.at_most_once:
+        message = "The worker was stopped while the task ran, and the task is delivered at most once."
+        return pb.Outcome(error=TaskError(type="gesso.WorkerLost", message=message))
+    return pb.Outcome(rejected=pb.Outcome.Rejected(requeue=True))
