@@ -15,21 +15,21 @@ from gesso import _grpc_environment  # first: before anything that imports gRPC
 from gesso.app import App
 from gesso.canvas import (
     Canvas,
+    Chain,
+    Chord,
+    Chunks,
+    Group,
+    Map,
     RetryPolicy,
     Signature,
     StampingVisitor,
-    chain,
-    chord,
-    chunks,
+    Starmap,
     current_app,
     first,
-    group,
     maybe_signature,
     quorum,
     settled,
     signature,
-    xmap,
-    xstarmap,
 )
 from gesso.codec import register_codec
 from gesso.errors import (
@@ -62,6 +62,14 @@ from gesso.request import Request, allow_join_result
 from gesso.result import AsyncResult
 from gesso.task import Task
 from gesso.values import Outcome
+
+# The primitives under Celery's names: here, since `gesso.canvas` has modules that are called so.
+chain = Chain
+group = Group
+chord = Chord
+xmap = Map
+xstarmap = Starmap
+chunks = Chunks
 
 __all__ = [  # noqa: RUF022 - by idea
     # The project and its tasks.

@@ -85,9 +85,11 @@ class App:
         return MappingProxyType(self._tasks)
 
     @overload
-    def task(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> AsyncTask[P, R]: ...
+    def task(
+        self, function: Callable[P, Coroutine[Any, Any, R]], *, name: str | None = None, **options: Any
+    ) -> AsyncTask[P, R]: ...
     @overload
-    def task(self, function: Callable[P, R], /) -> Task[P, R]: ...
+    def task(self, function: Callable[P, R], *, name: str | None = None, **options: Any) -> Task[P, R]: ...
     @overload
     def task(
         self,
@@ -209,20 +211,22 @@ class App:
         """
         request, groups = submission(canvas)
         if not groups:
-            return self._submit(request)
+            return self._submit(request, canvas.id)
         response = self.coordinator.stream(request, groups)
-        return self.result_of(response.last).submitted(None) if response.HasField("last") else None
+        if not response.HasField("last"):
+            return None
+        return self.result_of(response.last).submitted(None, canvas.id)
 
     def send_message(self, message: canvas_pb2.Canvas) -> Any:
         """Submit a canvas that is a protobuf message; otherwise as `send`."""
         return self._submit(submission_of(message))
 
-    def _submit(self, request: pb.SubmitCanvasRequest) -> Result[Any] | None:
+    def _submit(self, request: pb.SubmitCanvasRequest, chosen_id: str | None = None) -> Result[Any] | None:
         end = End()
         response = self.coordinator.submit(request, end, self.submit_timeout)
         if not response.HasField("last"):
             return None
-        return self.result_of(response.last).submitted(end if request.wait else None)
+        return self.result_of(response.last).submitted(end if request.wait else None, chosen_id)
 
     def call_inline(self, task_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         """Run a task's function in this process and return its value.

@@ -18,11 +18,13 @@
     │   ├── ChordError               what stands behind a join whose member failed
     │   ├── WorkerLost               the task's workers died too often
     │   ├── TaskRevokedError         the task was revoked, or not started in time
-    │   └── JoinTimeout              a join's deadline passed
+    │   ├── JoinTimeout              a join's deadline passed
+    │   └── MaxRetriesExceededError  the task asked to be run again too often
     └── TaskPredicate                what a task raises to say how it is to end
         ├── Ignore                   without a value
         ├── Reject                   not here
-        └── Retry                    by being run again
+        ├── Retry                    by being run again
+        └── Replace                  as the canvas that takes its place does
 
 A class is chosen by the error's `reason`, never by its text.
 """
@@ -49,9 +51,11 @@ __all__ = [
     "InvalidArgument",
     "InvalidCanvas",
     "JoinTimeout",
+    "MaxRetriesExceededError",
     "NotFound",
     "NotServed",
     "Reject",
+    "Replace",
     "RequestIdReused",
     "ResourceExhausted",
     "Retry",
@@ -193,6 +197,12 @@ class JoinTimeout(TaskError):
     type = "gesso.JoinTimeout"
 
 
+class MaxRetriesExceededError(TaskError):
+    """The task asked to be run again more often than it may, and gave no error to end with."""
+
+    type = "gesso.MaxRetriesExceededError"
+
+
 class TaskPredicate(GessoError):
     """What a task raises to say how it is to end; no failure."""
 
@@ -242,6 +252,21 @@ class Retry(TaskPredicate):
             return self.message
         when = f" at {self.when}" if isinstance(self.when, datetime) else f" in {self.when}s"
         return f"Retry{when if self.when is not None else ''}" + (f": {self.exc!r}" if self.exc else "")
+
+
+class Replace(TaskPredicate):
+    """A canvas takes the task's place.
+
+    Attributes:
+        canvas: The `gesso.Canvas`.
+    """
+
+    def __init__(self, canvas: object) -> None:
+        super().__init__(canvas)
+        self.canvas = canvas
+
+    def __str__(self) -> str:
+        return f"Replaced with {self.canvas!r}"
 
 
 _CANVAS = (

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-__all__ = ["Request", "allow_join_result", "current_request", "joining_allowed"]
+__all__ = ["Asked", "Request", "allow_join_result", "current_request", "joining_allowed"]
+
+
+@dataclass(slots=True)
+class Asked:
+    """What an attempt asked for so far, besides what it is going to return or raise."""
+
+    members: list[Any] = field(default_factory=list)
+    """Canvases to add to the join that it is a member of."""
+    state: str = ""
+    """The state that it set for itself. Empty when it set none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +66,12 @@ class Request:
     """The submitter's `tracestate`."""
     called_directly: bool = True
     """Whether it was called as a plain function. A worker sets this to False."""
+    is_eager: bool = False
+    """Whether it runs in the process that called `apply`, and not in a worker."""
     caller: Request | None = None
     """Of a task that was called as a plain function by another task: that one's."""
+    asked: Asked = field(default_factory=Asked, repr=False, compare=False)
+    """What it asked for so far."""
 
     @property
     def canvas_id(self) -> str | None:
@@ -77,7 +91,7 @@ _joining_allowed: ContextVar[bool] = ContextVar("gesso_joining_allowed", default
 
 
 @contextmanager
-def allow_join_result() -> Iterator[None]:
+def allow_join_result() -> Generator[None, None, None]:
     """Let a task wait for results here. It holds its worker's slot meanwhile, so it may wait for ever."""
     token = _joining_allowed.set(True)
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
@@ -18,6 +18,7 @@ from gesso.canvas import current_app
 from gesso.connection import Coordinator, End
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import NotFound
+from gesso.graph import DependencyGraph, graph_of, walk
 from gesso.handle import MISSING, Facts, ResultHandle, assert_may_wait, facts
 from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
@@ -35,13 +36,16 @@ class Home(Protocol):
     @property
     def coordinator(self) -> Coordinator:
         """This process's coordinator."""
+        ...
 
     @property
     def error_classes(self) -> Mapping[str, type[BaseException]]:
         """What besides builtins and Gesso's own is raised as itself, by name."""
+        ...
 
     def result_of(self, handle: node_pb2.Handle) -> Result[Any]:
         """Return the result of a node."""
+        ...
 
 
 class Result(ResultHandle, Generic[R]):
@@ -63,13 +67,15 @@ class Result(ResultHandle, Generic[R]):
         self._ended: Ended | None = None
         self._facts: Facts | None = None
 
-    def submitted(self, end: End | None = None) -> Self:
+    def submitted(self, end: End | None = None, chosen_id: str | None = None) -> Self:
         """Mark it as made by sending: then `get` raises what failed, not the ChordError made of it.
 
         Args:
             end: Where its end arrives.
+            chosen_id: The id that was chosen for it before sending, which it then goes by.
         """
         self._submitted = True
+        self.id = chosen_id or self.id
         if end is not None:
             self.ending(end)
         return self
@@ -273,6 +279,58 @@ class Result(ResultHandle, Generic[R]):
         listed = pages(self.app.coordinator, pb.ListNodesRequest(children_of=self.id))
         return [self.app.result_of(node.handle) for page in listed for node in page]
 
+    # --- what follows from it ----------------------------------------------------------------
+
+    def iterdeps(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    ) -> Iterator[tuple[Result[Any] | None, Result[Any]]]:
+        """Yield this and everything that follows from it, each with what it is a child of; the nearest first.
+
+        Args:
+            intermediate: Whether what has not ended is passed over. By default it is an error.
+
+        Raises:
+            IncompleteStream: If one of them has not ended.
+        """
+        return walk(cast("Result[Any]", self), intermediate=intermediate)
+
+    def collect(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+        **options: Any,
+    ) -> Iterator[tuple[Result[Any], Any]]:
+        """Yield this and everything that follows from it, each with its value; the nearest first.
+
+        Args:
+            intermediate: Whether what has not ended has None as its value. By default it is an error.
+            options: For `get`.
+
+        Raises:
+            IncompleteStream: If one of them has not ended.
+        """
+        for _, each in self.iterdeps(intermediate):
+            yield each, each.get(**options) if not intermediate or each.ready() else None
+
+    def get_leaf(self) -> Any:
+        """Return the value of what follows last. Errors are those of `collect`."""
+        value: Any = None
+        for _, each in self.iterdeps():
+            value = each.get()
+        return value
+
+    @property
+    def graph(self) -> DependencyGraph[Result[Any]]:
+        """Everything that follows from this; see `build_graph`."""
+        return self.build_graph()
+
+    def build_graph(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    ) -> DependencyGraph[Result[Any]]:
+        """Return the graph of everything that follows from this. Arguments and errors are those of `iterdeps`."""
+        return graph_of(self.iterdeps(intermediate))
+
     # --- ending it ---------------------------------------------------------------------------
 
     def revoke(
@@ -333,3 +391,10 @@ class AsyncResult(Result[R]):
     def stamps(self) -> Mapping[str, builtins.list[Any]]:
         """Its stamps, by key."""
         return found.stamps if (found := self.facts()) is not None else {}
+
+    def _get_task_meta(self) -> dict[str, Any]:
+        """Return what is known, under Celery's keys, and the stamps under theirs."""
+        meta = {"task_id": self.id, "status": self.state, "result": self.result, "traceback": self.traceback}
+        known = ("name", "worker", "queue", "retries", "date_done", "children", "stamps")
+        meta |= {key: getattr(self, key) for key in known}
+        return {**meta["stamps"], **meta}

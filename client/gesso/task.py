@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 
-from gesso.canvas import Chunks, Map, Sender, Signature, Starmap
-from gesso.errors import Retry
-from gesso.request import Request, current_request
+from gesso.canvas import Canvas, Chunks, Map, Sender, Signature, Starmap
+from gesso.errors import MaxRetriesExceededError, Replace, Retry
+from gesso.request import Asked, Request, current_request
 from gesso.result import AsyncResult
 
 __all__ = ["AsyncTask", "Task"]
@@ -122,6 +123,12 @@ class Task(Generic[P, R]):
         """
         return cast("AsyncResult[R]", self.signature(args, kwargs).apply_async(**options))
 
+    def apply(
+        self, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+    ) -> AsyncResult[R]:
+        """Run it here and now; see `Canvas.apply`."""
+        return cast("AsyncResult[R]", self.signature(args, kwargs).apply(**options))
+
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function here, as a plain one."""
         token = current_request.set(self._direct(args, kwargs))
@@ -143,22 +150,86 @@ class Task(Generic[P, R]):
     def retry(
         self,
         exc: BaseException | None = None,
+        throw: bool = True,  # noqa: FBT001, FBT002 - Celery's
         countdown: float | None = None,
         eta: datetime | None = None,
         max_retries: int | None = None,
-    ) -> NoReturn:
+    ) -> Retry:
         """End this attempt, and have the task run again under the same id.
 
         Args:
-            exc: What it ends with when there are no more attempts. None means the error being handled.
+            exc: What it ends with when there are no more attempts. None means the error being handled, or
+                a MaxRetriesExceededError.
+            throw: Whether the Retry is raised. Otherwise it is returned, for the task to raise.
             countdown: Seconds until then. None means as its retry policy says.
             eta: When, instead of a countdown.
             max_retries: How many retries at the most. None means as its retry policy says.
 
         Raises:
-            Retry: Always; let it pass.
+            Retry: Let it pass.
+            Exception: What it would end with, when the task was called as a plain function.
         """
-        raise Retry(exc=exc, when=eta if eta is not None else countdown, max_retries=max_retries) from exc
+        handled = sys.exc_info()[1]
+        last = exc if exc is not None else handled
+        if self.request.called_directly and last is not None:
+            raise last
+        if last is None:
+            last = MaxRetriesExceededError(f"{self.name} asked to be run again more often than it may.")
+        retry = Retry(exc=last, when=eta if eta is not None else countdown, max_retries=max_retries)
+        if throw:
+            raise retry from exc
+        return retry
+
+    def replace(self, canvas: Canvas) -> NoReturn:
+        """End this attempt, and have `canvas` take the task's place.
+
+        It has the task's id, links, place in a group and rest of the chain; its value is the task's.
+
+        Raises:
+            Replace: Let it pass.
+            ValueError: If it is a chain of nothing.
+            RuntimeError: If the task was called as a plain function.
+        """
+        self._asked("replace")
+        if canvas.known_empty:
+            raise ValueError("A task cannot be replaced with a chain of nothing.")
+        raise Replace(canvas)
+
+    def add_to_chord(self, canvas: Canvas) -> None:
+        """Add a member to the group or chord header that this task is a member of, when it ends.
+
+        Its value comes last. If the join has what it needs by then, it runs and its value is dropped.
+
+        Raises:
+            ValueError: If the task is no member of a join.
+            RuntimeError: If the task was called as a plain function.
+        """
+        asked = self._asked("add_to_chord")
+        if self.request.group is None:
+            raise ValueError(f"{self.name} is no member of a group or chord, so there is nothing to add to.")
+        asked.members.append(canvas.clone())
+
+    def update_state(
+        self,
+        task_id: str | None = None,  # noqa: ARG002 - Celery's
+        state: str | None = None,
+        meta: Any = None,  # noqa: ARG002 - Celery's
+    ) -> None:
+        """Set a state of the task's own, which stays when it ends by raising `Ignore`.
+
+        Args:
+            task_id: Accepted for Celery's sake: it is this attempt's.
+            state: Its name, in upper case. None changes nothing.
+            meta: Accepted for Celery's sake, and not kept.
+        """
+        if state is not None:
+            self.request.asked.state = state
+
+    def _asked(self, what: str) -> Asked:
+        request = self.request
+        if request.called_directly:
+            raise RuntimeError(f"{self.name} was called as a function, and so has no place in a canvas to {what}.")
+        return request.asked
 
     # --- checking ----------------------------------------------------------------------------
 

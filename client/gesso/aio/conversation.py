@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import grpc.aio
 
 from gesso.connection.backoff import backoff, jittered
 from gesso.connection.calls import Calls, Settled

@@ -29,10 +29,12 @@ class Home(Protocol):
     @property
     def address(self) -> str:
         """Where its coordinator is."""
+        ...
 
     @property
     def error_classes(self) -> Mapping[str, type[BaseException]]:
         """What besides builtins and Gesso's own is raised as itself, by name."""
+        ...
 
 
 class Result(ResultHandle, Generic[R]):
@@ -50,9 +52,10 @@ class Result(ResultHandle, Generic[R]):
         self._end: tuple[Coordinator, End] | None = None
         self._ended: Ended | None = None
 
-    def submitted(self, end: End | None = None) -> Self:
+    def submitted(self, end: End | None = None, chosen_id: str | None = None) -> Self:
         """Mark it as made by sending; see `gesso.result.Result.submitted`."""
         self._submitted = True
+        self.id = chosen_id or self.id
         if end is not None:
             self._end = (self._coordinator(), end)
         return self

@@ -10,7 +10,7 @@ from gesso.aio import registry
 from gesso.aio.coordinator import End
 from gesso.aio.result import AsyncResult, GroupResult, Result, result_of
 from gesso.app import App
-from gesso.canvas import Canvas, Signature, current_app
+from gesso.canvas import Canvas, Group, Signature, current_app
 from gesso.submission import submission
 from gesso.task import Task
 
@@ -50,6 +50,8 @@ async def delay(canvas: Task[P, R], *args: P.args, **kwargs: P.kwargs) -> AsyncR
 @overload
 async def delay(canvas: Signature[R], *args: Any, **kwargs: Any) -> AsyncResult[R]: ...
 @overload
+async def delay(canvas: Group, *args: Any, **kwargs: Any) -> GroupResult[Any]: ...
+@overload
 async def delay(canvas: Canvas, *args: Any, **kwargs: Any) -> Any: ...
 async def delay(canvas: Any, *args: Any, **kwargs: Any) -> Any:
     """Submit a task or a canvas with these arguments, and return its result.
@@ -67,6 +69,10 @@ async def apply_async(
     kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> AsyncResult[R]: ...
+@overload
+async def apply_async(
+    canvas: Group, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
+) -> GroupResult[Any]: ...
 @overload
 async def apply_async(
     canvas: Canvas, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any
@@ -106,12 +112,12 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
     coordinator = registry.shared(home.address)
     if groups:
         response = await coordinator.stream(request, groups)
-        return result_of(response.last, home).submitted(None) if response.HasField("last") else None
+        return result_of(response.last, home).submitted(None, canvas.id) if response.HasField("last") else None
     end: End = asyncio.get_running_loop().create_future()
     response = await coordinator.submit(request, end, home.submit_timeout)
     if not response.HasField("last"):
         return None
-    return result_of(response.last, home).submitted(end if request.wait else None)
+    return result_of(response.last, home).submitted(end if request.wait else None, canvas.id)
 
 
 async def close(app: App | None = None) -> None:

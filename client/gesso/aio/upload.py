@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc import aio
@@ -11,7 +12,9 @@ from gesso.canvas.wire import OpenGroup
 from gesso.connection.refusals import from_rpc_error
 from gesso.connection.upload import FRAME_BYTES
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceAsyncStub
+
+if TYPE_CHECKING:  # it exists for type checkers only
+    from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceAsyncStub
 
 __all__ = ["stream"]
 

@@ -166,6 +166,7 @@ class _Writer:
     def _group(self, group: Group, out: pb.Canvas, given: Options, path: str, depth: int) -> None:
         out.group.keep = group.keep
         out.group.SetInParent()
+        out.task_id = group.id or ""
         _write_join(group.join, out.group)
         options = self._merged(opts.handed_down(group.options), given)
         self._members(group.tasks, out.members, options, (path, "members"), depth)
@@ -175,6 +176,7 @@ class _Writer:
             raise TypeError("A chord is sent with a body: chord(header)(body) or chord(header, body).")
         out.chord.error_links_on_header = self._error_links_on_header
         out.chord.SetInParent()
+        out.task_id = chord.tasks.id or ""
         _write_join(chord.tasks.join, out.chord)
         options = self._merged(opts.handed_down(chord.options), given)
         header = chord.tasks
@@ -336,11 +338,18 @@ def _read_policy(message: pb.JoinPolicy) -> joins.Policy:
 def _read_members(message: pb.Canvas) -> Group:
     group = _read_group(message.group, message.members)
     group.keep = message.group.keep
-    return group
+    return _named(group, message)
 
 
 def _read_chord(message: pb.Canvas) -> Chord:
-    return Chord.of_parts(_read_group(message.chord, message.header), decode(message.body))
+    header = _named(_read_group(message.chord, message.header), message)
+    return Chord.of_parts(header, decode(message.body))
+
+
+def _named(group: Group, message: pb.Canvas) -> Group:
+    if message.task_id:
+        group.options["task_id"] = message.task_id
+    return group
 
 
 def _read_chunks(message: pb.Canvas) -> Group:

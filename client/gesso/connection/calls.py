@@ -40,9 +40,11 @@ class Promise(Protocol):
 
     def done(self) -> bool:
         """Return whether it has been given, or is not wanted any more."""
+        ...
 
     def set_result(self, result: Any, /) -> None:
         """Give it."""
+        ...
 
 
 Settled: TypeAlias = list[tuple[Promise, Any]]

@@ -11,6 +11,7 @@ answered, while the old one is read to its end.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -44,6 +45,7 @@ class _Stream:
     _steps: queue.SimpleQueue[bool] = field(default_factory=queue.SimpleQueue)
     thread: threading.Thread | None = None
     call: grpc.Call | None = None
+    let_go: queue.SimpleQueue[None] = field(default_factory=queue.SimpleQueue)
 
     def wake(self) -> None:
         """Have the writer look for something to send."""
@@ -57,6 +59,30 @@ class _Stream:
         """Wait until there is something to do; return False when that is to end."""
         return self._steps.get()
 
+    def written(self) -> None:
+        """Wait until the writer has let go of its messages, if one began."""
+        if self.call is not None:
+            with contextlib.suppress(queue.Empty):
+                self.let_go.get(timeout=_JOIN_SECONDS)
+
+
+class _Messages(Iterator[pb.ConverseRequest]):
+    """What the writer pulls. It tells when it is let go of: gRPC's thread, which holds it, has then ended.
+
+    A fork waits for that. A thread of gRPC's that is caught while its message is under way holds a lock
+    that another one wants, and the fork would wait for both for 5 s and leave the child unusable.
+    """
+
+    def __init__(self, messages: Iterator[pb.ConverseRequest], let_go: queue.SimpleQueue[None]) -> None:
+        self._messages = messages
+        self._let_go = let_go
+
+    def __next__(self) -> pb.ConverseRequest:
+        return next(self._messages)
+
+    def __del__(self) -> None:
+        self._let_go.put(None)
+
 
 class Conversation:
     """The calls of this process to one address."""
@@ -66,6 +92,7 @@ class Conversation:
         self._lock = threading.Lock()
         self._calls = Calls()
         self._stream: _Stream | None = None
+        self._open: set[_Stream] = set()  # that one, and those that are only read to their end
         self._reader: threading.Thread | None = None
         self._attempts = 0  # streams opened since the last reply
         self._paused = False
@@ -99,17 +126,20 @@ class Conversation:
         """Let go of the stream, before a fork; what is unanswered is sent again after `resume`."""
         with self._lock:
             self._paused = True
-            stream, self._stream = self._stream, None
-            call = stream.call if stream is not None else None
+            self._stream = None
+            streams = tuple(self._open)
             reader = self._reader
         self._hurry.set()
-        if stream is not None:
+        for stream in streams:
             stream.half_close()
-        if call is not None:
-            call.cancel()
-        for thread in {stream.thread if stream else None, reader} - {None, threading.current_thread()}:
+            if stream.call is not None:
+                stream.call.cancel()
+        threads = {reader, *(stream.thread for stream in streams)}
+        for thread in threads - {None, threading.current_thread()}:
             if thread is not None:
                 thread.join(_JOIN_SECONDS)
+        for stream in streams:
+            stream.written()
         self._line.pause()
 
     def resume(self) -> None:
@@ -158,6 +188,7 @@ class Conversation:
             if self._paused or not len(self._calls):
                 return
             self._stream = stream
+            self._open.add(stream)
             self._attempts += 1
             self._calls.restart()
         stream.wake()
@@ -168,11 +199,11 @@ class Conversation:
     def _read(self, stream: _Stream) -> GessoError:
         """Take in what a stream brings, and return what it ended with."""
         try:
-            call = self._line.stub().Converse(self._messages(stream))
+            call = self._line.stub().Converse(_Messages(self._messages(stream), stream.let_go))
             with self._lock:
                 stream.call = call
-                let_go = self._stream is not stream
-            if let_go:
+                replaced = self._stream is not stream
+            if replaced:
                 call.cancel()
             for response in call:
                 self._receive(stream, response)
@@ -198,10 +229,11 @@ class Conversation:
 
     def _succeed(self, stream: _Stream, error: GessoError) -> None:
         settled: Settled = []
-        self.trouble = str(error)
         with self._lock:
+            self._open.discard(stream)
             if self._stream is not stream:
                 return  # it was replaced, or let go
+            self.trouble = str(error)
             if not len(self._calls):
                 self._stream = None
             elif self._passing(error):

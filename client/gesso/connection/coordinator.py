@@ -51,6 +51,7 @@ class Method(Protocol[Q_contra, R_co]):
 
     def __call__(self, request: Q_contra, /, *, timeout: float) -> R_co:
         """Make it."""
+        ...
 
 
 class Coordinator:

@@ -71,6 +71,13 @@ class Registry:
         for session in woken:
             sharing[session] = sharing.pop(session)
 
+    def borrower(self, namespace: str, queue: str, partition: int) -> Session | None:
+        """Return a session that a submission to this queue may grant tasks in its own call."""
+        for session in self._by_queue.get((namespace, queue), ()):
+            if session.can_borrow(partition):
+                return session
+        return None
+
     def another_idle(self, session: Session, partition: int) -> Session | None:
         """Return another session that waits for work of one of the session's queues."""
         for queue in session.queues:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from gesso_server.ids import CanvasId, partition_of
 from gesso_server.store.errors import StoreError
 from gesso_server.store.partition import (
+    Accepted,
     CanvasContext,
     Exchanged,
     Frame,
     Grant,
+    Loan,
     Partition,
     Reported,
     SessionId,
@@ -27,6 +30,9 @@ from gesso_server.store.partition import (
 )
 
 _log = logging.getLogger(__name__)
+
+Submit: TypeAlias = Callable[[Loan], Awaitable[tuple[Accepted, Exchanged | None] | None]]
+"""Submits a canvas and grants a session what can run at once."""
 
 _RETRY_FIRST_S = 0.05
 _RETRY_MOST_S = 2.0
@@ -97,6 +103,11 @@ class Session:
         self._inbox: list[Incoming] = []
         self._event = asyncio.Event()
         self._cancellations: list[tuple[TokenRef, bool]] = []
+        # Calls of an epoch and partition go one after the other, those of submissions that lease included.
+        self._locks = [asyncio.Lock() for _ in partitions]
+        self._granted: list[Exchanged] = []
+        self._uncertain: set[int] = set()
+        """Partitions whose last call was a submission that was not answered."""
         self._closed = False
         self._draining = False
         self._lost = False
@@ -106,6 +117,40 @@ class Session:
     def idle_in(self, partition: int) -> bool:
         """Whether it could take work of a partition that had none when it last asked."""
         return self.credits > 0 and partition not in self._hungry and not self._closed
+
+    def can_borrow(self, partition: int) -> bool:
+        """Whether a submission may grant it tasks in its own call."""
+        return self.idle_in(partition) and not self._locks[partition].locked() and not self._draining
+
+    async def lend(self, partition: int, submit: Submit) -> tuple[Accepted, Exchanged | None] | None:
+        """Let a submission grant the session what can run at once, in its own call; return what it returned.
+
+        Raises:
+            StoreError: As `submit` does. What it granted nevertheless is asked for by the next call.
+        """
+        async with self._locks[partition]:
+            want, self.credits = self.credits, 0
+            self._seqs[partition] += 1
+            others = self.others_idle(self, partition)
+            loan = Loan(session=self.id, seq=self._seqs[partition], want=want, others_idle=others)
+            reply = None
+            try:
+                answer = await submit(loan)
+                reply = answer[1] if answer is not None else None
+            except BaseException:
+                self._uncertain.add(partition)
+                self._hungry.add(partition)
+                raise
+            finally:
+                self.credits += want - (len(reply.grants) if reply is not None else 0)
+                self._event.set()
+            if reply is not None and reply.status == "O":
+                self._granted.append(reply)
+                if reply.more:
+                    self._hungry.add(partition)
+            elif reply is not None:
+                self._lost = True
+            return answer
 
     def wake(self, partition: int) -> None:
         """Let it ask a partition for work."""
@@ -161,6 +206,7 @@ class Session:
 
     async def _settle(self, out: Outgoing) -> None:
         """Take everything that has come, and call the partitions that it concerns."""
+        self._take_granted(out)
         incoming, self._inbox = self._inbox, []
         frames: dict[int, Frame] = {}
         for frame in incoming:
@@ -182,8 +228,16 @@ class Session:
                     for number, frame in frames.items()
                 )
             )
+        self._take_granted(out)
         if self.credits > 0 and self._hungry and not self._closed:
             self._event.set()
+
+    def _take_granted(self, out: Outgoing) -> None:
+        """Take what submissions have granted."""
+        granted, self._granted = self._granted, []
+        for reply in granted:
+            out.grants += reply.grants
+            out.contexts |= reply.contexts
 
     def _next_hungry(self) -> list[int]:
         count = len(self._partitions)
@@ -196,21 +250,28 @@ class Session:
 
     async def _call(self, partition: Partition, frame: Frame, want: int, out: Outgoing) -> None:
         number = partition.number
-        if self._closed:
-            want = 0
-        if want > 0:
-            self._hungry.discard(number)
-        self._seqs[number] += 1
-        reply = await self._repeat(partition, frame, want)
-        if reply.status != "O":
-            raise SessionLostError
-        self.credits -= len(reply.grants)
-        if want > 0 and reply.more:
-            self._hungry.add(number)
+        async with self._locks[number]:
+            if number in self._uncertain:
+                self._uncertain.discard(number)
+                self._take(partition, await self._repeat(partition, Frame(), 0), out)
+            want = 0 if self._closed else min(want, self.credits)
+            if want > 0:
+                self._hungry.discard(number)
+            self._seqs[number] += 1
+            reply = await self._repeat(partition, frame, want)
         tokens = [*frame.started, *frame.returned, *(reported.token for reported in frame.reported)]
         for token, answer in zip(tokens, reply.answers, strict=True):
             if answer != "A":
                 out.refusals.append((token, answer))
+        self._take(partition, reply, out)
+
+    def _take(self, partition: Partition, reply: Exchanged, out: Outgoing) -> None:
+        """Take in what a call answered, but for what it said of reports."""
+        if reply.status != "O":
+            raise SessionLostError
+        self.credits -= len(reply.grants)
+        if reply.more:
+            self._hungry.add(partition.number)
         out.grants += reply.grants
         out.contexts |= reply.contexts
         self._called(self, partition, reply)

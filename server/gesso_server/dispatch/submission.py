@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -10,8 +11,10 @@ from itertools import islice
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.names import Names
+from gesso_server.dispatch.registry import Registry
+from gesso_server.dispatch.session import Session
 from gesso_server.ids import new_canvas_id, trace_id
-from gesso_server.plan import Element, JoinNode, Plan, compile_canvas
+from gesso_server.plan import Element, JoinNode, Plan, Start, compile_canvas
 from gesso_server.store.partition import Accepted, NewCanvas
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
@@ -46,10 +49,11 @@ class RequestIdReusedError(Exception):
 class Submissions:
     """Accepts canvases."""
 
-    def __init__(self, store: Store, config: ServerConfig, desk: DutyDesk) -> None:
+    def __init__(self, store: Store, config: ServerConfig, desk: DutyDesk, registry: Registry) -> None:
         self._store = store
         self._config = config
         self._desk = desk
+        self._registry = registry
         self.names = Names(store, timedelta(days=_NAME_DAYS) // _MS)
         self._large = asyncio.Lock()
 
@@ -79,7 +83,9 @@ class Submissions:
             return await self._keep(submission, plan)
 
     async def _keep(self, submission: Submission, plan: Plan) -> Accepted:
-        partition = self._store.partition_for(submission.namespace, submission.request_id)
+        # Without a request id the canvas may go anywhere.
+        request = submission.request_id or secrets.token_hex(8)
+        partition = self._store.partition_for(submission.namespace, request)
         timing = self._config.timing
         canvas_id = new_canvas_id(partition.number)
         last = plan.nodes[plan.last] if plan.last is not None else None
@@ -98,10 +104,22 @@ class Submissions:
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
-        accepted = await partition.submit(new, part)
-        if accepted is None:
+        borrower = self._borrower(submission.namespace, plan, partition.number)
+        if borrower is None:
+            answer = await partition.submit(new, part)
+        else:
+            answer = await borrower.lend(partition.number, lambda loan: partition.submit(new, part, loan))
+        if answer is None:
             raise RequestIdReusedError
+        accepted, _ = answer
         # Before the answer, and also when a request is repeated: its first coordinator may have died in between.
         await self.names.keep(submission.namespace, accepted.canvas_id, plan)
         self._desk.see_to(partition, accepted.duties)
         return accepted
+
+    def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:
+        """Return an idle session for the queue that the canvas's first tasks go to."""
+        lane = next((edge.lane for edge in plan.start if isinstance(edge, Start)), None)
+        if lane is None:
+            return None
+        return self._registry.borrower(namespace, plan.lanes[lane].queue, partition)

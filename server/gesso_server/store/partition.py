@@ -143,6 +143,16 @@ class SessionId:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """A session that may be granted what another call makes ready."""
+
+    session: SessionId
+    seq: int
+    want: int
+    others_idle: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
     """What a session says of itself."""
 
@@ -273,30 +283,43 @@ class Partition:
         """Keep part of a canvas that does not fit into one call."""
         await self._call("stage", self._key, [canvas_id, *_flat(nodes)])
 
-    async def submit(self, new: NewCanvas, nodes: Iterable[StoredNode]) -> Accepted | None:
-        """Accept a canvas and start it. None when its request id was used with another content."""
+    async def submit(
+        self, new: NewCanvas, nodes: Iterable[StoredNode], loan: Loan | None = None
+    ) -> tuple[Accepted, Exchanged | None] | None:
+        """Accept a canvas and start it; what can run at once may be granted to a session by the same call.
+
+        Returns:
+            The answer, and that to the session, if the canvas was new. None when the request id was used with another
+            content.
+        """
         reply = await self._call(
             "submit", self._key,
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
                 new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
-                new.growing, len(new.lanes), len(new.templates) // 2, new.template_count, *new.lanes,
-                *new.templates, *_flat(nodes),
+                new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
+                *_loan(loan), *new.lanes, *new.templates, *_flat(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
             return None
         if reply[0] == b"K":
-            return Accepted(
+            known = Accepted(
                 canvas_id=CanvasId(reply[1].decode()), known=True, last=_optional(reply[2]),
                 last_is_join=reply[3] == b"j", member_count=int(reply[4]), node_count=int(reply[5]),
                 trace_id=reply[6].decode(), duties=Duties(),
             )  # fmt: skip
-        return Accepted(
+            return known, None
+        accepted = Accepted(
             canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
-            member_count=new.member_count, node_count=new.node_count, trace_id=new.trace_id, duties=_duties(reply[2]),
+            member_count=new.member_count, node_count=new.node_count, trace_id=new.trace_id, duties=_duties(reply[1]),
         )  # fmt: skip
+        if loan is None:
+            return accepted, None
+        _, _, status, items, contexts, more = reply
+        granted = [_grant(item) for item in items]
+        return accepted, Exchanged(status.decode(), "", granted, _contexts(contexts), bool(more), Duties())
 
     async def exchange(
         self, session: SessionId, seq: int, frame: Frame, *, want: int, others_idle: bool
@@ -408,7 +431,11 @@ class Partition:
     async def cancel_canvas(
         self, namespace: str, canvas_id: CanvasId, *, terminate: bool, forget: bool
     ) -> tuple[bool | None, Duties]:
-        """Cancel what has not ended, and remove it soon if asked to. Returns whether anything had not, None when there is no such canvas."""
+        """Cancel what has not ended, and remove it soon if asked to.
+
+        Returns:
+            Whether anything had not ended; None when there is no such canvas.
+        """
         args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate), int(forget)]
         found, own = await self._call("cancel_canvas", self._key, args)
         return (None if found < 0 else bool(found)), _duties(own)
@@ -451,6 +478,13 @@ class Partition:
         """Return record, outcome and (for joins) body of the first nodes of a run, at least one of them."""
         flat = await self._call("outcomes", self._key, [canvas_id, *run, most_bytes])
         return [(flat[at].decode(), flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)]
+
+
+def _loan(loan: Loan | None) -> list[bytes | str | int]:
+    if loan is None:
+        return ["", 0, 0, "", 0, 0]
+    who = loan.session
+    return [who.session, who.epoch, loan.seq, secrets.token_hex(6), loan.want, int(loan.others_idle)]
 
 
 def _flat(nodes: Iterable[StoredNode]) -> list[bytes | str | int]:

@@ -35,23 +35,6 @@ local function prefetch(call, args, from, step)
   for cid, indexes in pairs(wanted) do nodes.prefetch(call, cid, indexes) end
 end
 
--- What the assignments' canvases have in common with them.
-local function canvases_of(call, items)
-  local flat, seen = {}, {}
-  for _, item in ipairs(items) do
-    local cid = item[1]
-    if not seen[cid] then
-      seen[cid] = true
-      local canvas = canvases.get(call, cid)
-      flat[#flat + 1] = cid
-      flat[#flat + 1] = canvas.trace
-      flat[#flat + 1] = canvas.tracestate
-      flat[#flat + 1] = canvas.root
-    end
-  end
-  return flat
-end
-
 redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local call = call_state.begin(KEYS[1], ARGV[5])
   call.nonce = ARGV[4]
@@ -75,27 +58,6 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
     redis.call('HDEL', keys.held(call.K, sid), unpack(freed, from, math.min(from + 999, #freed)))
   end
   graph.settle(call)
-  local session = leases.session(call, sid)
-  local status, items, more = 'O', {}, 0
-  if not session then
-    status = 'U'
-  elseif session.epoch ~= epoch then
-    status = 'E'
-  elseif session.seq == seq then
-    items = leases.again(call, session)
-  else
-    session.seq = seq
-    local scanning
-    items, scanning = leases.lease(call, session, want)
-    if scanning then
-      more = 1
-    elseif #items < want then
-      leases.mark_idle(call, session)
-    else
-      more = leases.more(call, session)
-      if ARGV[7] == '1' then leases.mark_idle(call, session) end
-    end
-  end
-  local flat = canvases_of(call, items)
-  return {status, table.concat(answers), items, flat, more, call_state.finish(call)}
+  local status, items, more = leases.serve(call, sid, epoch, seq, want, ARGV[7] == '1')
+  return {status, table.concat(answers), items, leases.contexts(call, items), more, call_state.finish(call)}
 end}

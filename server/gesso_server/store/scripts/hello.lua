@@ -56,6 +56,6 @@ redis.register_function{function_name = '@LIBRARY@_hello', flags = {'allow-oom'}
     end
     leases.drop_session(call, dead, crashed)
   end
-  local flat = canvases_of(call, items)
+  local flat = leases.contexts(call, items)
   return {'O', drops, items, flat, call_state.finish(call)}
 end}

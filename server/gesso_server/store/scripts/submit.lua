@@ -6,8 +6,11 @@
 --     [13] index of the single first task, ''          [14] edges of the start      [15] result TTL, ms
 --     [16] request TTL, ms    [17] number of growing joins
 --     [18] number of lanes L  [19] number of fields T of keys.templates  [20] number of templates
+--     [21] session that may be granted what can run at once, '' for none  [22] its epoch  [23] seq  [24] nonce
+--     [25] how many tasks it takes  [26] 1 if the coordinator has other idle sessions for its queues
 --     then L lanes, T pairs field, value; then triples as for `stage`
--- Returns {'N', now, what the caller must see to} when new,
+-- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
+--         more, as `exchange` returns them,
 --         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
 --         {'R'} when it is known with another one.
 
@@ -26,8 +29,8 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
     end
   end
   local lanes, fields = tonumber(ARGV[18]), tonumber(ARGV[19])
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[20 + i]) end
-  local at = 21 + lanes
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[26 + i]) end
+  local at = 27 + lanes
   for i = at, at + 2 * fields - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   write_nodes(K, cid, ARGV, at + 2 * fields)
   local meta = keys.meta(K, cid)
@@ -55,5 +58,10 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   else
     graph.start(call, canvas, ARGV[14])
   end
-  return {'N', call.now, call_state.finish(call)}
+  if ARGV[21] == '' then return {'N', call_state.finish(call)} end
+  call.nonce = ARGV[24]
+  graph.settle(call)
+  local status, items, more =
+    leases.serve(call, ARGV[21], tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[25]), ARGV[26] == '1')
+  return {'N', call_state.finish(call), status, items, leases.contexts(call, items), more}
 end}

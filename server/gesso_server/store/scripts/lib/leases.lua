@@ -72,7 +72,7 @@ local function expired(call, canvas, node)
 end
 
 -- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone.
-local function serve(call, session, canvas, queue, prio, most, granted)
+local function serve_canvas(call, session, canvas, queue, prio, most, granted)
   local list = keys.ready(call.K, canvas.id, queue, prio)
   local served = 0
   if canvas.state == 'C' then
@@ -135,7 +135,7 @@ local function serve_ring(call, session, queue, prio, want, granted)
     local cid = redis.call('LPOP', ring)
     local canvas = canvases.get(call, cid)
     if canvas then
-      got = got + serve(call, session, canvas, queue, prio, quantum, granted)
+      got = got + serve_canvas(call, session, canvas, queue, prio, quantum, granted)
       if redis.call('EXISTS', keys.ready(call.K, cid, queue, prio)) == 1 then redis.call('RPUSH', ring, cid) end
     end
     length = redis.call('LLEN', ring)
@@ -202,6 +202,41 @@ function leases.again(call, session)
     if held and node and HELD[node.state] then items[#items + 1] = leases.assignment(call, canvas, node) end
   end
   return items
+end
+
+-- What the assignments' canvases have in common with them.
+function leases.contexts(call, items)
+  local flat, seen = {}, {}
+  for _, item in ipairs(items) do
+    local cid = item[1]
+    if not seen[cid] then
+      seen[cid] = true
+      local canvas = canvases.get(call, cid)
+      flat[#flat + 1] = cid
+      flat[#flat + 1] = canvas.trace
+      flat[#flat + 1] = canvas.tracestate
+      flat[#flat + 1] = canvas.root
+    end
+  end
+  return flat
+end
+
+-- Serve a session's call: grant it up to `want` tasks, or for a repeated seq what it was granted. Returns the status (O, E
+-- for an older epoch, U for an unknown session), the assignments, and 1 if the session's queues still have work.
+function leases.serve(call, sid, epoch, seq, want, others_idle)
+  local session = leases.session(call, sid)
+  if not session then return 'U', {}, 0 end
+  if session.epoch ~= epoch then return 'E', {}, 0 end
+  if session.seq == seq then return 'O', leases.again(call, session), 0 end
+  session.seq = seq
+  local items, scanning = leases.lease(call, session, want)
+  if scanning then return 'O', items, 1 end
+  if #items < want then
+    leases.mark_idle(call, session)
+    return 'O', items, 0
+  end
+  if others_idle then leases.mark_idle(call, session) end
+  return 'O', items, leases.more(call, session)
 end
 
 -- Take a task from a session that no longer has it. A crash counts one; three make the task dead.
