@@ -9,10 +9,10 @@ Source: semantics.md, "Links, error links, replace".
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from gesso.arity import accepts_failure
 from gesso.codec import decode
 from gesso.failure import Classes, from_task_error
 from gesso.request import Request
@@ -20,8 +20,6 @@ from gesso.v1.payload_pb2 import Payload
 from gesso.v1.signature_pb2 import Signature
 from gesso.v1.worker_service_pb2 import Assignment
 from gesso_worker.errors import PayloadUndecodable
-
-_FAILURE_ARGUMENT_COUNT = 3  # the failed task's request, exception and traceback
 
 
 class Arguments(NamedTuple):
@@ -87,11 +85,6 @@ def decoded(payload: Payload, what: str) -> Any:
         raise PayloadUndecodable(f"{what.capitalize()} cannot be decoded: {error}") from error
 
 
-def accepts_failure(function: Callable[..., Any], stored: Arguments) -> bool:
-    """Return whether `function` has room for `(request, exc, traceback)` before its stored arguments."""
-    return _room(function, len(stored.args), stored.kwargs) >= _FAILURE_ARGUMENT_COUNT
-
-
 def _input(
     assignment: Assignment, function: Callable[..., Any], stored: Arguments, classes: Classes, elsewhere: Any
 ) -> tuple[Any, ...]:
@@ -111,7 +104,7 @@ def _input(
 def _failure(
     failed: Assignment.FailedTask, function: Callable[..., Any], stored: Arguments, classes: Classes
 ) -> tuple[Any, ...]:
-    if not accepts_failure(function, stored):
+    if not accepts_failure(function, len(stored.args), stored.kwargs):
         return (failed.task_id,)
     theirs = stored_arguments(failed.signature)
     request = Request(
@@ -123,14 +116,3 @@ def _failure(
         called_directly=False,
     )
     return (request, from_task_error(failed.error, classes), failed.error.traceback)
-
-
-def _room(function: Callable[..., Any], taken_count: int, taken_names: Collection[str]) -> float:
-    """Return how many more positional arguments a function accepts, in front of those it is given."""
-    positional = 0
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            return float("inf")
-        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-            positional += parameter.name not in taken_names
-    return positional - taken_count

@@ -1,6 +1,6 @@
 """The blame page: what a child is running, kept where its parent can read it after the child's death.
 
-The page is a small file, mapped by the child and by its parent. Each slot has a record of its own,
+The page is a small file without a name, mapped by the child and by its parent. Each slot has a record of its own,
 which only the slot's thread writes: just before it calls a task, and again after. Nothing is locked and
 nothing is flushed: what a process stored into a shared mapping is there however the process dies.
 
@@ -13,9 +13,9 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import tempfile
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
+from typing import IO
 
 from gesso_worker.token import Token
 
@@ -24,6 +24,7 @@ _RECORD = struct.Struct("<Q i H 241s")
 _COUNTS = _RECORD.size  # offset of the last byte in a record
 RECORD_BYTES = _RECORD.size + 1
 MAX_NODE_ID_BYTES = 241
+_MEMORY = "/dev/shm"  # noqa: S108 - the file has no name in it
 
 
 def record_count(threads: int) -> int:
@@ -35,29 +36,27 @@ def record_count(threads: int) -> int:
     return 2 * threads
 
 
-class BlamePage:
-    """One child's records, opened by both sides.
+def page_file(*, slot_count: int) -> IO[bytes]:
+    """Return a new file for a page, with every record empty.
 
-    Attributes:
-        path: Where the file is. It may be unlinked while the page is in use.
+    It has no name, so it is gone with the last process that has it; and it is kept in memory where
+    there is a folder for that, so that no disk is written.
     """
+    folder = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - the caller closes it
+    # Written, not only made so long: a page that finds no room when it is first touched kills the process.
+    file.write(bytes(slot_count * RECORD_BYTES))
+    file.flush()
+    return file
 
-    def __init__(self, path: Path, *, slot_count: int) -> None:
-        """Map the file at `path`, which `create` made for as many slots."""
-        self.path = path
+
+class BlamePage:
+    """One child's records, mapped on both sides."""
+
+    def __init__(self, descriptor: int, *, slot_count: int) -> None:
+        """Map a file that `page_file` made for as many slots. It may be closed then."""
         self._slot_count = slot_count
-        with path.open("r+b") as file:
-            self._page = mmap.mmap(file.fileno(), slot_count * RECORD_BYTES)
-
-    @classmethod
-    def create(cls, path: Path, *, slot_count: int) -> Self:
-        """Make the file, with every record empty, and map it."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.ftruncate(descriptor, slot_count * RECORD_BYTES)
-        finally:
-            os.close(descriptor)
-        return cls(path, slot_count=slot_count)
+        self._page = mmap.mmap(descriptor, slot_count * RECORD_BYTES)
 
     def begin(self, slot: int, token: Token) -> None:
         """Write that `slot` is about to run `token`. An id too long for a record is cut; it blames nobody."""
@@ -75,7 +74,7 @@ class BlamePage:
         return tuple(self._token(slot) for slot in range(self._slot_count) if self._counts(slot))
 
     def close(self) -> None:
-        """Unmap the page. The file stays; whoever made it removes it."""
+        """Unmap the page."""
         self._page.close()
 
     def _counts(self, slot: int) -> bool:

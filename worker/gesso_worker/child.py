@@ -20,7 +20,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import NoReturn
 
 from gesso.app import App
@@ -68,17 +67,14 @@ class Lifeline:
         with suppress(OSError):
             self._socket.sendall(note_line(note))
 
-    def watch(self, page: Path) -> None:
-        """From now on, end the process soon after its parent has ended, and remove its page."""
-        threading.Thread(target=self._wait_for_end, args=(page,), name="lifeline", daemon=True).start()
+    def watch(self) -> None:
+        """From now on, end the process soon after its parent has ended."""
+        threading.Thread(target=self._wait_for_end, name="lifeline", daemon=True).start()
 
-    def _wait_for_end(self, page: Path) -> None:
+    def _wait_for_end(self) -> None:
         with suppress(OSError):
             while self._socket.recv(1):
                 pass
-        with suppress(OSError):
-            page.unlink(missing_ok=True)
-            page.parent.rmdir()  # the last child can
         with suppress(RuntimeError):  # the event loop has ended before
             self.orphaned()
         time.sleep(_ORPHAN_SECONDS)
@@ -95,6 +91,7 @@ class ChildProcess:
         self._loop = asyncio.get_running_loop()
         self._connection = Connection(orders.config.addresses(), welcomed=self._on_welcome)
         page = BlamePage(orders.page, slot_count=record_count(orders.config.threads))
+        os.close(orders.page)
         inputs = InputReader(self._connection.channel, orders.session_id, app.error_classes)
         runner = Runner(app, orders.worker, inputs)
         self._session = Session(orders, runner.task_names(), runner, page, wake=self._connection.wake)
@@ -147,7 +144,7 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # its parent held it back until here
     lifeline = Lifeline(int(sys.argv[1]))
     orders = lifeline.read_orders()
-    lifeline.watch(orders.page)
+    lifeline.watch()
     try:
         app = load_app(orders.config.app)
     except LoadError as error:

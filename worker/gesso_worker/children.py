@@ -10,10 +10,9 @@ import sys
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Self
 
-from gesso_worker.blame import BlamePage, DeadSession, record_count
+from gesso_worker.blame import BlamePage, DeadSession, page_file, record_count
 from gesso_worker.config import WorkerConfig
 from gesso_worker.lifeline import Farewell, Note, Orders, Ready, Refused, Unloadable, parse_note
 
@@ -60,22 +59,26 @@ class Child:
         cls,
         config: WorkerConfig,
         worker: str,
-        folder: Path,
         dead_sessions: tuple[DeadSession, ...],
         heard: Callable[[], None],
     ) -> Self:
-        """Start a process and give it its orders, one at a time. Its blame page lies in `folder`."""
+        """Start a process and give it its orders, one at a time."""
         session_id = uuid.uuid4().hex
-        page = BlamePage.create(folder / session_id, slot_count=record_count(config.threads))
-        orders = Orders(
-            config=config, worker=worker, session_id=session_id, page=page.path, dead_sessions=dead_sessions
-        )
+        slot_count = record_count(config.threads)
         ours, theirs = socket.socketpair()
         ours.settimeout(0)
-        with theirs, _interrupts_held():
+        with theirs, page_file(slot_count=slot_count) as file, _interrupts_held():
+            page = BlamePage(file.fileno(), slot_count=slot_count)
+            orders = Orders(
+                config=config,
+                worker=worker,
+                session_id=session_id,
+                page=file.fileno(),
+                dead_sessions=dead_sessions,
+            )
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-P", "-m", "gesso_worker.child", str(theirs.fileno()),
-                stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL, pass_fds=(theirs.fileno(), file.fileno()),
                 env=_DEFAULTS | os.environ | _OVERRIDES,
             )  # fmt: skip
         with suppress(ConnectionError):  # it died at once: `wait` will tell
@@ -88,7 +91,7 @@ class Child:
         return self._process.pid
 
     async def wait(self) -> int:
-        """Wait for its end, read the last of its notes and remove its page's file.
+        """Wait for its end and read the last of its notes.
 
         Returns:
             Its exit code; negative for the signal that ended it.
@@ -97,7 +100,6 @@ class Child:
         self._listen()
         asyncio.get_running_loop().remove_reader(self._lifeline)
         self._lifeline.close()
-        self._page.path.unlink(missing_ok=True)
         return code
 
     def blame(self) -> DeadSession:

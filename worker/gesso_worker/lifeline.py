@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self, TypeAlias, assert_never
 
 from gesso_worker.blame import DeadSession
@@ -24,8 +23,8 @@ class Orders:
     worker: str
     """The child's name for people."""
     session_id: str
-    page: Path
-    """Its blame page."""
+    page: int
+    """File descriptor of its blame page."""
     dead_sessions: tuple[DeadSession, ...]
     """The sessions whose place it takes, oldest first. May be empty."""
 
@@ -35,7 +34,7 @@ class Orders:
             "config": self.config.to_json(),
             "worker": self.worker,
             "session_id": self.session_id,
-            "page": str(self.page),
+            "page": self.page,
             "dead_sessions": [[dead.session_id, dead.crashed] for dead in self.dead_sessions],
         }
         return json.dumps(fields).encode() + b"\n"
@@ -48,7 +47,7 @@ class Orders:
             config=WorkerConfig.from_json(fields["config"]),
             worker=fields["worker"],
             session_id=fields["session_id"],
-            page=Path(fields["page"]),
+            page=fields["page"],
             dead_sessions=tuple(
                 DeadSession(session_id=session_id, crashed=tuple(Token(*token) for token in crashed))
                 for session_id, crashed in fields["dead_sessions"]

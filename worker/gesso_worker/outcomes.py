@@ -7,9 +7,11 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
+from gesso.canvas import Canvas, wire
 from gesso.codec import DEFAULT, encode
-from gesso.errors import Ignore, Reject, Retry
+from gesso.errors import Ignore, Reject, Replace, Retry
 from gesso.failure import to_task_error
+from gesso.request import Asked
 from gesso.v1.worker_service_pb2 import Outcome
 from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
 
@@ -41,15 +43,38 @@ def returned(value: Any, encoding: str) -> Outcome:
     return Outcome(value=payload)
 
 
-def raised(error: BaseException) -> Outcome:
-    """Return the outcome of a function that raised `error`."""
+def raised(error: BaseException, asked: Asked) -> Outcome:
+    """Return the outcome of a function that raised `error`; a failure of its own if that cannot be sent.
+
+    Args:
+        asked: What it had asked for until then.
+    """
+    try:
+        return with_members(_raised(error, asked), asked)
+    except Exception as unsendable:  # noqa: BLE001 - the user's canvas may hold anything
+        return Outcome(error=to_task_error(unsendable, final=True))
+
+
+def with_members(outcome: Outcome, asked: Asked) -> Outcome:
+    """Return the outcome with the members that its attempt adds to its join.
+
+    Raises:
+        Exception: If one cannot be sent, see `wire.encode`.
+    """
+    outcome.added_members.extend(wire.encode(member) for member in asked.members)
+    return outcome
+
+
+def _raised(error: BaseException, asked: Asked) -> Outcome:
     match error:
         case Ignore():
-            return Outcome(ignored=Outcome.Ignored())
+            return Outcome(ignored=Outcome.Ignored(custom_state=asked.state))
         case Reject():
             return Outcome(rejected=Outcome.Rejected(requeue=error.requeue))
         case Retry():
             return Outcome(retry=_retry(error))
+        case Replace(canvas=Canvas() as canvas):
+            return Outcome(replacement=Outcome.Replacement(canvas=wire.encode(canvas)))
         case _:
             return Outcome(error=to_task_error(error, final=isinstance(error, WorkerError)))
 

@@ -14,10 +14,8 @@ import logging
 import os
 import platform
 import signal
-import tempfile
 from contextlib import suppress
 from datetime import timedelta
-from pathlib import Path
 
 from gesso_worker.backoff import Backoff
 from gesso_worker.blame import DeadSession
@@ -41,10 +39,9 @@ class Obstacle(Exception):
 class Parent:
     """One worker, from its start to its end."""
 
-    def __init__(self, config: WorkerConfig, folder: Path) -> None:
-        """Keep the children's blame pages in `folder`."""
+    def __init__(self, config: WorkerConfig) -> None:
+        """Start nothing yet."""
         self._config = config
-        self._folder = folder
         self._name = config.name or f"{platform.node()[:80]}:{os.getpid()}"
         self._children: dict[int, Child] = {}
         self._announced = False
@@ -80,7 +77,7 @@ class Parent:
         while not self._stopping.is_set():
             worker = f"{self._name}/{place}"
             async with self._starting:
-                child = await Child.start(self._config, worker, self._folder, dead, heard=self._announce)
+                child = await Child.start(self._config, worker, dead, heard=self._announce)
             self._children[place] = child
             if self._stopping.is_set():
                 child.kill()  # it holds nothing yet
@@ -162,11 +159,8 @@ def _still_to_tell(child: Child, dead: tuple[DeadSession, ...]) -> tuple[DeadSes
 
 def run(config: WorkerConfig) -> bool:
     """Run a worker until it is asked to stop. As `Parent.run`."""
-    with tempfile.TemporaryDirectory(prefix="gesso-worker-", dir=_memory_folder()) as folder:
-        return asyncio.run(Parent(config, Path(folder)).run())
+    return asyncio.run(_run(config))
 
 
-def _memory_folder() -> str | None:
-    """Return a folder that is kept in memory, so that no disk is written for the pages; None if there is none."""
-    shared = "/dev/shm"  # noqa: S108 - a private folder is made in it
-    return shared if os.access(shared, os.W_OK | os.X_OK) else None
+async def _run(config: WorkerConfig) -> bool:
+    return await Parent(config).run()

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from gesso.app import App
 from gesso.errors import TaskPredicate
-from gesso.request import Request, current_request
+from gesso.request import Asked, Request, current_request
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
 from gesso_worker import outcomes
 from gesso_worker.arguments import Arguments, arguments_of, items_of, stored_arguments
@@ -102,7 +102,8 @@ class Runner:
     def _raised(self, error: BaseException, assignment: Assignment) -> Outcome:
         while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename == __file__:
             error.__traceback__ = trace.tb_next  # begin where the user's code does
-        outcome = outcomes.raised(error)
+        request = current_request.get()
+        outcome = outcomes.raised(error, request.asked if request is not None else Asked())
         if not isinstance(error, TaskPredicate):
             name, node_id = assignment.signature.task, assignment.token.node_id
             _LOG.error("task %s [%s] failed: %s", name, node_id, outcome.error.traceback.rstrip())
@@ -115,7 +116,9 @@ def _function(run: Callable[..., Any]) -> _Function:
 
 def _returned(assignment: Assignment, values: list[Any]) -> Outcome:
     value = values if assignment.iteration else values[0]
-    return outcomes.returned(value, assignment.signature.options.result_encoding)
+    outcome = outcomes.returned(value, assignment.signature.options.result_encoding)
+    request = current_request.get()
+    return outcome if request is None else outcomes.with_members(outcome, request.asked)
 
 
 def _input_node(assignment: Assignment) -> str:

@@ -5,77 +5,82 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import IO
 
 import pytest
 
-from gesso_worker.blame import MAX_NODE_ID_BYTES, BlamePage, record_count
+from gesso_worker.blame import MAX_NODE_ID_BYTES, BlamePage, page_file, record_count
 from gesso_worker.token import Token
+
+SLOT_COUNT = record_count(8)
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where a page may be."""
-    return tmp_path / "page"
+def file() -> Iterator[IO[bytes]]:
+    """A file for a page."""
+    with page_file(slot_count=SLOT_COUNT) as file:
+        yield file
 
 
-def test_new_page_blames_nobody(path: Path) -> None:
-    """Every record is empty."""
-    page = BlamePage.create(path, slot_count=record_count(8))
-
-    assert page.running() == ()
+@pytest.fixture
+def page(file: IO[bytes]) -> Iterator[BlamePage]:
+    """A page."""
+    page = BlamePage(file.fileno(), slot_count=SLOT_COUNT)
+    yield page
     page.close()
 
 
-def test_page_shows_what_runs_now(path: Path) -> None:
+def test_new_page_blames_nobody(page: BlamePage) -> None:
+    """Every record is empty."""
+    assert page.running() == ()
+
+
+def test_page_shows_what_runs_now(page: BlamePage, file: IO[bytes]) -> None:
     """A record holds its slot's last token, until the slot says that it ended."""
-    page = BlamePage.create(path, slot_count=3)
-    other = BlamePage(path, slot_count=3)
+    other = BlamePage(file.fileno(), slot_count=SLOT_COUNT)
     first, second, third = (Token(f"{'a' * 32}-{number}", number, 2**64 - number) for number in (1, 2, 3))
 
+    seen = []
     page.begin(0, first)
-    page.begin(2, second)
-    assert other.running() == (first, second)
+    page.begin(SLOT_COUNT - 1, second)
+    seen.append(other.running())
     page.end(0)
-    page.begin(2, third)
-    assert other.running() == (third,)
-    page.end(2)
-    assert other.running() == ()
+    page.begin(SLOT_COUNT - 1, third)
+    seen.append(other.running())
+    page.end(SLOT_COUNT - 1)
+    seen.append(other.running())
 
-    page.close()
+    assert seen == [(first, second), (third,), ()]
     other.close()
 
 
-def test_long_id_is_cut(path: Path) -> None:
+def test_long_id_is_cut(page: BlamePage) -> None:
     """An id that no record holds does no harm, and blames nobody that exists."""
-    page = BlamePage.create(path, slot_count=2)
-
     page.begin(0, Token("ä" * MAX_NODE_ID_BYTES, 1, 7))
     page.begin(1, Token("b", 1, 8))
 
     cut, whole = page.running()
     assert len(cut.node_id) < MAX_NODE_ID_BYTES
     assert whole == Token("b", 1, 8)
-    page.close()
 
 
-def test_page_outlives_a_killed_process(path: Path) -> None:
+def test_page_outlives_a_killed_process(page: BlamePage, file: IO[bytes]) -> None:
     """What a process wrote is there after it was killed, though it flushed nothing."""
-    page = BlamePage.create(path, slot_count=1)
     script = (
-        "import os, sys, pathlib\n"
+        "import os, sys\n"
         "from gesso_worker.blame import BlamePage\n"
         "from gesso_worker.token import Token\n"
-        "BlamePage(pathlib.Path(sys.argv[1]), slot_count=1).begin(0, Token('n', 3, 5))\n"
+        "BlamePage(int(sys.argv[1]), slot_count=int(sys.argv[2])).begin(3, Token('n', 3, 5))\n"
         "os.kill(os.getpid(), 9)\n"
     )
 
     subprocess.run(
-        [sys.executable, "-c", script, path],
+        [sys.executable, "-c", script, str(file.fileno()), str(SLOT_COUNT)],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)},
+        pass_fds=(file.fileno(),),
         check=False,
         timeout=30,
     )
 
     assert page.running() == (Token("n", 3, 5),)
-    page.close()

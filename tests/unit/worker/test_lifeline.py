@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from gesso_worker.blame import DeadSession
@@ -19,7 +17,7 @@ def test_orders_survive_the_way() -> None:
         config=WorkerConfig(app="proj", queues=("a", "b")),
         worker="host:1/2",
         session_id="s" * 32,
-        page=Path("/tmp/pages/one"),  # noqa: S108 - nothing is opened
+        page=9,
         dead_sessions=(
             DeadSession(session_id="d" * 32, crashed=crashed),
             DeadSession(session_id="e", crashed=()),

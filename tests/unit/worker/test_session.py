@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from gesso.v1.signature_pb2 import Signature, SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token, WorkRequest, WorkResponse
 from gesso_worker import token
-from gesso_worker.blame import BlamePage, DeadSession, record_count
+from gesso_worker.blame import BlamePage, DeadSession, page_file, record_count
 from gesso_worker.config import WorkerConfig
 from gesso_worker.lifeline import Orders
 from gesso_worker.session import Session
@@ -38,9 +37,10 @@ class Endless:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[BlamePage]:
+def page() -> Iterator[BlamePage]:
     """A blame page for two slots."""
-    page = BlamePage.create(tmp_path / "page", slot_count=record_count(2))
+    with page_file(slot_count=record_count(2)) as file:
+        page = BlamePage(file.fileno(), slot_count=record_count(2))
     yield page
     page.close()
 
@@ -51,7 +51,7 @@ def session_on(page: BlamePage) -> Session:
         config=WorkerConfig(app="proj", threads=2),
         worker="unit",
         session_id="s" * 32,
-        page=page.path,
+        page=-1,
         dead_sessions=(DEAD,),
     )
     return Session(orders, ["proj.task"], Endless(), page, wake=lambda: None)

@@ -6,14 +6,13 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from gesso.v1.payload_pb2 import Payload
 from gesso.v1.signature_pb2 import Signature
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
-from gesso_worker.blame import BlamePage, record_count
+from gesso_worker.blame import BlamePage, page_file, record_count
 from gesso_worker.job import Job
 from gesso_worker.slots import Slots
 from gesso_worker.token import Token
@@ -133,18 +132,19 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(folder: Path, slot_count: int) -> AsyncGenerator[Bench, None]:
+async def bench(slot_count: int) -> AsyncGenerator[Bench, None]:
     """Slots on the running loop."""
-    page = BlamePage.create(folder / "page", slot_count=record_count(slot_count))
+    with page_file(slot_count=record_count(slot_count)) as file:
+        page = BlamePage(file.fileno(), slot_count=record_count(slot_count))
     yield Bench(page, slot_count)
     page.close()
 
 
 @pytest.mark.parametrize("kinds", ["pppppp", "ssssss", "pspsps", "spspsp", "ppspps"])
-async def test_no_more_run_than_there_are_slots_and_in_order(tmp_path: Path, kinds: str) -> None:
+async def test_no_more_run_than_there_are_slots_and_in_order(kinds: str) -> None:
     """Whatever the mixture, tasks begin in the order they came and at most `slot_count` run at one time."""
     names = [f"{kind}{number}" for number, kind in enumerate(kinds)]
-    async with bench(tmp_path, slot_count=2) as it:
+    async with bench(slot_count=2) as it:
         it.add(*names)
 
         for number, name in enumerate(names):
@@ -157,9 +157,9 @@ async def test_no_more_run_than_there_are_slots_and_in_order(tmp_path: Path, kin
     assert it.runner.most == 2
 
 
-async def test_page_shows_what_runs(tmp_path: Path) -> None:
+async def test_page_shows_what_runs() -> None:
     """Threads and coroutines write their own records, and clear them."""
-    async with bench(tmp_path, slot_count=3) as it:
+    async with bench(slot_count=3) as it:
         it.add("p1", "s1", "p2", "s2")
         await it.until_running("p1", "s1", "p2")
 
@@ -170,9 +170,9 @@ async def test_page_shows_what_runs(tmp_path: Path) -> None:
         assert it.page.running() == ()
 
 
-async def test_job_taken_back_never_begins(tmp_path: Path) -> None:
+async def test_job_taken_back_never_begins() -> None:
     """Only what has not begun can be taken back, and only once; the others go on."""
-    async with bench(tmp_path, slot_count=1) as it:
+    async with bench(slot_count=1) as it:
         jobs = it.add("p1", "p2", "s3", "p4")
         await it.until_running("p1")
 
@@ -187,9 +187,9 @@ async def test_job_taken_back_never_begins(tmp_path: Path) -> None:
     assert it.slots.unstarted_count == 0
 
 
-async def test_coroutine_can_be_stopped(tmp_path: Path) -> None:
+async def test_coroutine_can_be_stopped() -> None:
     """A running coroutine is cancelled, one that has not had its first step too; a thread goes on."""
-    async with bench(tmp_path, slot_count=3) as it:
+    async with bench(slot_count=3) as it:
         jobs = it.add("s1", "p1", "s2")
 
         it.slots.stop(jobs["s2"])
@@ -204,10 +204,10 @@ async def test_coroutine_can_be_stopped(tmp_path: Path) -> None:
     assert {name for name, outcome in it.outcomes.items() if outcome.HasField("ignored")} == {b"s1", b"s2"}
 
 
-async def test_threads_start_only_when_needed(tmp_path: Path) -> None:
+async def test_threads_start_only_when_needed() -> None:
     """A hundred slots of coroutines need no thread."""
     before = threading.active_count()
-    async with bench(tmp_path, slot_count=100) as it:
+    async with bench(slot_count=100) as it:
         names = [f"s{number}" for number in range(100)]
         it.add(*names)
         await it.until_running(*names)
