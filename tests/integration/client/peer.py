@@ -11,16 +11,14 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
 from gesso import codec
-from gesso.v1 import coordinator_service_pb2 as pb, node_pb2, payload_pb2, task_error_pb2, value_item_pb2
-from gesso.v1.coordinator_service_pb2_grpc import (
-    CoordinatorServiceServicer,
-    add_CoordinatorServiceServicer_to_server,
-)
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import node_pb2, payload_pb2, task_error_pb2, value_item_pb2
+from gesso.v1.coordinator_service_pb2_grpc import add_CoordinatorServiceServicer_to_server
 
 Reply = pb.ConverseResponse.Reply
 Outcome = payload_pb2.Payload | task_error_pb2.TaskError
@@ -40,7 +38,7 @@ class Stream:
         self.out.put(pb.ConverseResponse(replies=replies, draining=draining))
 
 
-class Peer(CoordinatorServiceServicer):
+class Peer:
     """A server whose every submission is one task, `<canvas>-0`, or as many as a group has members."""
 
     def __init__(self) -> None:
@@ -70,7 +68,7 @@ class Peer(CoordinatorServiceServicer):
     def start(self) -> Peer:
         """Listen; on the same port as before."""
         self._server = grpc.server(futures.ThreadPoolExecutor(24), options=[("grpc.so_reuseport", 0)])
-        add_CoordinatorServiceServicer_to_server(self, self._server)
+        add_CoordinatorServiceServicer_to_server(cast("Any", self), self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         self._server.start()
         return self
@@ -112,7 +110,9 @@ class Peer(CoordinatorServiceServicer):
 
     # --- the contract ------------------------------------------------------------------------
 
-    def Converse(self, request_iterator: Iterable[pb.ConverseRequest], context: Any) -> Iterator[pb.ConverseResponse]:  # noqa: N802
+    def Converse(  # noqa: N802
+        self, request_iterator: Iterable[pb.ConverseRequest], context: Any
+    ) -> Iterator[pb.ConverseResponse]:
         """Hold a conversation."""
         stream = Stream()
         with self.changed:
@@ -160,8 +160,14 @@ class Peer(CoordinatorServiceServicer):
         canvas_id, _, _ = request.node_id.partition("-")
         yield _items(value_item_pb2.ValueItem(begin={}))
         for index in range(self.last[canvas_id].member_count):
-            yield _items(value_item_pb2.ValueItem(value=self.outcomes[f"{canvas_id}-{index}"]))
+            yield _items(value_item_pb2.ValueItem(value=cast("Any", self.outcomes[f"{canvas_id}-{index}"])))
         yield _items(value_item_pb2.ValueItem(end={}))
+
+    def _unserved(self, _: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "not served")
+
+    StreamCanvas = GetCanvas = ListCanvases = WatchCanvases = CancelCanvas = _unserved
+    RetryCanvas = WaitNode = RevokeNodes = ForgetNode = _unserved
 
     # --- inside ------------------------------------------------------------------------------
 
@@ -194,9 +200,18 @@ class Peer(CoordinatorServiceServicer):
                 if call.wait.node_id in self.outcomes:
                     self._end(stream, call.call_id, call.wait.node_id)
                 elif call.wait.node_id.partition("-")[0] not in self.last:
-                    stream.send(Reply(call_id=call.call_id, error=pb.CallError(code=5, reason=22, message="unknown")))
+                    stream.send(
+                        Reply(
+                            call_id=call.call_id,
+                            error=pb.CallError(
+                                code=5, reason="ERROR_REASON_NODE_NOT_FOUND", message="unknown"
+                            ),
+                        )
+                    )
             case "stop":
                 self.stopped.append(self.waits.pop((stream, call.call_id), ""))
+            case _:
+                raise AssertionError(call)
 
     def _submit(self, stream: Stream, call: pb.ConverseRequest.Call) -> None:
         self.requests.append(call.submit)
@@ -248,8 +263,12 @@ class Peer(CoordinatorServiceServicer):
         if last is None:
             return None
         handle = last if last.node_id == node_id else node_pb2.Handle(node_id=node_id, kind="KIND_TASK")
-        node = node_pb2.Node(handle=handle, state="STATE_WAITING", task="tests.echo", failure_count=int(index == "9"))
-        ended = [self.outcomes[each] for each in self.outcomes if each.startswith(canvas_id) and each != node_id]
+        node = node_pb2.Node(
+            handle=handle, state="STATE_WAITING", task="tests.echo", failure_count=int(index == "9")
+        )
+        ended = [
+            self.outcomes[each] for each in self.outcomes if each.startswith(canvas_id) and each != node_id
+        ]
         node.ended_count = len(ended)
         node.succeeded_count = sum(isinstance(each, payload_pb2.Payload) for each in ended)
         outcome = self.outcomes.get(node_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import logging
 import os
@@ -21,7 +22,8 @@ import gesso
 from gesso import App, Task, group
 from gesso.canvas import set_current_app
 from gesso.failure import to_task_error
-from gesso.v1 import coordinator_service_pb2 as pb, payload_pb2, task_error_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import payload_pb2, task_error_pb2
 from integration.client.peer import Peer
 
 ELSEWHERE = payload_pb2.Payload(encoding="elsewhere")
@@ -121,7 +123,10 @@ def test_threads_and_apps_share_one_stream(peer: Peer, echo: Task[..., Any]) -> 
     peer.echo = True
     other = App("other", peer.address)
 
-    waits = [in_thread(lambda i=i: [echo.delay(10 * i + j).get(timeout=10) for j in range(10)]) for i in range(20)]  # type: ignore[misc]
+    def ten(start: int) -> list[Any]:
+        return [echo.delay(number).get(timeout=10) for number in range(start, start + 10)]
+
+    waits = [in_thread(functools.partial(ten, 10 * number)) for number in range(20)]
     values = [wait() for wait in waits]
     other.send_task("n", (1,)).get(timeout=5)
 
@@ -173,7 +178,7 @@ def test_unknown_id_is_not_found_when_waited_for(app: App) -> None:
 # --- results ---------------------------------------------------------------------------------
 
 
-def test_failure_is_raised_anew_each_time(peer: Peer, app: App, echo: Task[..., Any]) -> None:
+def test_failure_is_raised_anew_each_time(peer: Peer, echo: Task[..., Any]) -> None:
     """The class and args are the original's, the remote traceback is shown, and no object is shared."""
     result = echo.delay(1)
     peer.finish(result.id, to_task_error(ZeroDivisionError("by zero")))
@@ -204,7 +209,7 @@ def test_chord_error_is_for_those_who_did_not_send(peer: Peer, app: App, echo: T
         app.AsyncResult(result.id).get(timeout=5)
 
 
-def test_group_result_asks_for_members_when_they_are_used(peer: Peer, app: App, echo: Task[..., Any]) -> None:
+def test_group_result_asks_for_members_when_they_are_used(peer: Peer, echo: Task[..., Any]) -> None:
     """The handle of a group is its id and count; members come in pages, large values as a stream."""
     result = group(echo.s(i) for i in range(8)).delay()
     canvas_id = result.id.partition("-")[0]
@@ -289,7 +294,9 @@ def test_waits_go_on_over_a_lost_connection(peer: Peer, echo: Task[..., Any]) ->
     assert [value() for value in values] == [0, 1, 2, 3, 4]
 
 
-def test_coordinator_that_comes_back_is_found(peer: Peer, echo: Task[..., Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_coordinator_that_comes_back_is_found(
+    peer: Peer, echo: Task[..., Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """A submission made while nobody listens succeeds when somebody does, and the log says what happens."""
     echo.delay(0)
     peer.stop()
@@ -304,7 +311,7 @@ def test_coordinator_that_comes_back_is_found(peer: Peer, echo: Task[..., Any], 
     assert "trying again" in caplog.text
 
 
-def test_nobody_listens(caplog: pytest.LogCaptureFixture) -> None:
+def test_nobody_listens() -> None:
     """The error says where nobody answered, after the time that sending may take."""
     app = App("tests", "127.0.0.1:1", submit_timeout=0.3)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from gesso.connection import calls as module
 from gesso.connection.calls import Calls
-from gesso.v1 import coordinator_service_pb2 as pb, node_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import node_pb2
 
 Reply = pb.ConverseResponse.Reply
 
@@ -111,7 +112,10 @@ def test_what_is_unanswered_is_sent_again_as_it_now_stands() -> None:
     frame = calls.frame()
 
     assert frame is not None
-    assert [(call.call_id, call.WhichOneof("method")) for call in frame.calls] == [(second, "submit"), (first, "wait")]
+    assert [(call.call_id, call.WhichOneof("method")) for call in frame.calls] == [
+        (second, "submit"),
+        (first, "wait"),
+    ]
     assert frame.calls[0].submit.request_id == "b"
     assert frame.calls[1].wait.node_id == f"node-{first}"
     apply(calls, ended(first))

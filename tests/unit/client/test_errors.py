@@ -10,12 +10,15 @@ import pytest
 
 from gesso import errors
 from gesso.connection.refusals import from_call_error, repeatable, to_call_error
-from gesso.v1 import coordinator_service_pb2 as pb, error_reason_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import error_reason_pb2
 
 
 def test_every_reason_of_the_contract_has_a_class() -> None:
     """A reason that is added to the contract must be added to the table."""
-    names = {value.name.removeprefix("ERROR_REASON_") for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values}
+    names = {
+        value.name.removeprefix("ERROR_REASON_") for value in error_reason_pb2.ErrorReason.DESCRIPTOR.values
+    }
 
     assert set(errors.REASONS) == names - {"UNSPECIFIED"}
 

@@ -39,7 +39,7 @@ class Mute(Exception):
 def raised(error: BaseException) -> BaseException:
     """Return an error with a traceback."""
     try:
-        raise error
+        raise error  # noqa: TRY301 - what is tested
     except BaseException as caught:  # noqa: BLE001 - any
         return caught
 
@@ -80,7 +80,15 @@ def test_unknown_error_becomes_task_error_with_its_name() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["builtins.SystemExit", "builtins.KeyboardInterrupt", "builtins.eval", "os.system", "gesso.REASONS", "builtins.", ""],
+    [
+        "builtins.SystemExit",
+        "builtins.KeyboardInterrupt",
+        "builtins.eval",
+        "os.system",
+        "gesso.REASONS",
+        "builtins.",
+        "",
+    ],
 )
 def test_name_that_is_no_exception_makes_a_task_error(name: str) -> None:
     """What a message names is neither called nor raised unless it is an ordinary exception."""
@@ -101,7 +109,7 @@ def test_causes_come_back_in_order() -> None:
     """`raise … from` and errors raised while handling another both travel."""
     try:
         try:
-            raise KeyError("inner")
+            raise KeyError("inner")  # noqa: TRY301 - what is tested
         except KeyError as inner:
             raise ValueError("middle") from inner
     except ValueError:
@@ -119,10 +127,10 @@ def test_causes_come_back_in_order() -> None:
 def test_hidden_context_does_not_travel() -> None:
     """`raise … from None` hides what was being handled."""
     try:
-        raise KeyError("hidden")
+        raise KeyError("hidden")  # noqa: TRY301 - what is tested
     except KeyError:
         try:
-            raise ValueError("shown") from None
+            raise ValueError("shown") from None  # noqa: TRY301 - what is tested
         except ValueError as error:
             message = to_task_error(error)
 

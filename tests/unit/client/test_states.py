@@ -7,7 +7,8 @@ import pytest
 from gesso import codec, states
 from gesso.errors import ChordError, GessoError, TaskRevokedError
 from gesso.states import shown_state
-from gesso.v1 import coordinator_service_pb2 as pb, node_pb2, task_error_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import node_pb2, task_error_pb2
 from gesso.v1.value_item_pb2 import ValueItem
 from gesso.values import ELSEWHERE, Outcome, ValueReader, read_ended
 
@@ -109,8 +110,11 @@ def test_walk_with_outcomes_keeps_them_in_place() -> None:
 @pytest.mark.parametrize("items", [[], [BEGIN], [value(1), value(2)], [ValueItem()], [END]])
 def test_walk_that_is_not_one_value_is_refused(items: list[ValueItem]) -> None:
     """A cut or unknown walk never passes for a value."""
-    reader = ValueReader()
+
+    def read() -> object:
+        reader = ValueReader()
+        reader.feed(items)
+        return reader.value
 
     with pytest.raises(GessoError):
-        reader.feed(items)
-        _ = reader.value
+        read()

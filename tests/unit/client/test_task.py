@@ -88,7 +88,7 @@ def test_bound_task_gets_itself_and_its_request(app: Recorder) -> None:
     """`self` is the task, and its request is that of the call."""
 
     @app.task(bind=True)
-    def who(self: Task[..., Any], x: int) -> tuple[str, tuple[Any, ...], bool]:
+    def who(self: Task[..., Any], x: int) -> tuple[str, tuple[Any, ...], bool]:  # noqa: ARG001 - in the request
         return self.name, self.request.args, self.request.called_directly
 
     assert who(7) == (who.name, (7,), True)
@@ -99,19 +99,23 @@ def test_coroutine_function_is_awaited_with_its_request(app: Recorder) -> None:
     """The request is there for as long as the coroutine runs."""
 
     @app.task(bind=True)
-    async def who(self: Task[..., Any], x: int) -> tuple[Any, ...]:
+    async def who(self: Task[..., Any], x: int) -> tuple[Any, ...]:  # noqa: ARG001 - in the request
         await asyncio.sleep(0)
         return self.request.args
 
-    assert asyncio.run(who(7)) == (7,)  # type: ignore[arg-type]  # a bound one is declared as any other
+    assert asyncio.run(who(7)) == (7,)
 
 
-@pytest.mark.parametrize(("args", "kwargs"), [((), {}), ((1, 2, 3), {}), ((1,), {"z": 2}), ((1, 2), {"x": 1})])
-def test_arguments_are_checked_when_it_is_sent(app: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("args", "kwargs"), [((), {}), ((1, 2, 3), {}), ((1,), {"z": 2}), ((1, 2), {"x": 1})]
+)
+def test_arguments_are_checked_when_it_is_sent(
+    app: Recorder, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
     """What the function does not take is a TypeError at the caller, and nothing is sent."""
 
     @app.task(bind=True)
-    def add(self: Any, x: int, y: int = 0) -> int:
+    def add(self: Any, x: int, y: int = 0) -> int:  # noqa: ARG001 - bound
         return x + y
 
     with pytest.raises(TypeError, match=r"add\(\) takes \(x: 'int', y: 'int' = 0\)"):
