@@ -51,7 +51,7 @@ class Coordinator:
         self.values = Values(store)
         self._sweepers = Sweepers(store, self.registry, config.timing)
         self._desk = DutyDesk(self.registry, self.waits, self._sweepers)
-        self.submissions = Submissions(store, config, self._desk, self.registry)
+        self.submissions = Submissions(store, config, self._desk, self.registry, self.waits)
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
         self.draining = False

@@ -110,13 +110,14 @@ class Session:
         """Partitions whose last call was a submission that was not answered."""
         self._closed = False
         self._draining = False
+        self._drained = False
         self._lost = False
         self.said_goodbye = False
         """Whether the worker has ended the session; what it still holds goes back at once."""
 
     def idle_in(self, partition: int) -> bool:
         """Whether it could take work of a partition that had none when it last asked."""
-        return self.credits > 0 and partition not in self._hungry and not self._closed
+        return self.credits > 0 and partition not in self._hungry and not self._full
 
     def can_borrow(self, partition: int) -> bool:
         """Whether a submission may grant it tasks in its own call."""
@@ -151,6 +152,11 @@ class Session:
             elif reply is not None:
                 self._lost = True
             return answer
+
+    @property
+    def _full(self) -> bool:
+        """Whether it is to get nothing more, whatever its credits."""
+        return self._closed or self._drained
 
     def wake(self, partition: int) -> None:
         """Let it ask a partition for work."""
@@ -196,10 +202,11 @@ class Session:
             out = Outgoing(cancellations=self._cancellations)
             self._cancellations = []
             if self._draining:
-                out.draining, self._draining = True, False
-                self._hungry.clear()
+                out.draining, self._draining, self._drained = True, False, True
             await self._settle(out)
             if out:
+                if self._closed:
+                    self._event.set()  # the next call is to see it, whatever was settled together with it
                 return out
             if self._closed and not self._inbox:
                 return None
@@ -213,7 +220,7 @@ class Session:
             self.credits += frame.credits
             out.acknowledged = frame.number
             out.refusals += _sort(frame, frames, len(self._partitions))
-        if not frames and self.credits > 0 and not self._closed:
+        if not frames and self.credits > 0 and not self._full:
             frames = {number: Frame() for number in self._next_hungry()}
         if len(frames) == 1:
             ((number, only),) = frames.items()
@@ -229,7 +236,7 @@ class Session:
                 )
             )
         self._take_granted(out)
-        if self.credits > 0 and self._hungry and not self._closed:
+        if self.credits > 0 and self._hungry and not self._full:
             self._event.set()
 
     def _take_granted(self, out: Outgoing) -> None:
@@ -254,7 +261,7 @@ class Session:
             if number in self._uncertain:
                 self._uncertain.discard(number)
                 self._take(partition, await self._repeat(partition, Frame(), 0), out)
-            want = 0 if self._closed else min(want, self.credits)
+            want = 0 if self._full else min(want, self.credits)
             if want > 0:
                 self._hungry.discard(number)
             self._seqs[number] += 1

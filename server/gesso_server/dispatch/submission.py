@@ -13,9 +13,10 @@ from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.names import Names
 from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.session import Session
-from gesso_server.ids import new_canvas_id, trace_id
+from gesso_server.dispatch.waits import Waits
+from gesso_server.ids import CanvasId, NodeRef, new_canvas_id, trace_id
 from gesso_server.plan import Element, JoinNode, Plan, Start, compile_canvas
-from gesso_server.store.partition import Accepted, NewCanvas
+from gesso_server.store.partition import Accepted, Looked, NewCanvas, Partition
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
 
@@ -42,6 +43,15 @@ class Submission:
     """Whether the end of the last node is to be announced to this coordinator."""
 
 
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """A canvas that was accepted."""
+
+    accepted: Accepted
+    end: asyncio.Future[Looked] | None
+    """The end of its last node, if that was asked for and the canvas is new. Give it to `Waits.forget` in the end."""
+
+
 class RequestIdReusedError(Exception):
     """The request id was used with another content."""
 
@@ -49,11 +59,14 @@ class RequestIdReusedError(Exception):
 class Submissions:
     """Accepts canvases."""
 
-    def __init__(self, store: Store, config: ServerConfig, desk: DutyDesk, registry: Registry) -> None:
+    def __init__(
+        self, store: Store, config: ServerConfig, desk: DutyDesk, registry: Registry, waits: Waits
+    ) -> None:
         self._store = store
         self._config = config
         self._desk = desk
         self._registry = registry
+        self._waits = waits
         self.names = Names(store, timedelta(days=_NAME_DAYS) // _MS)
         self._large = asyncio.Lock()
 
@@ -65,7 +78,7 @@ class Submissions:
         """
         return compile_canvas(element, node_limit=self._config.limits.nodes)
 
-    async def submit(self, submission: Submission) -> Accepted:
+    async def submit(self, submission: Submission) -> Submitted:
         """Accept a canvas. When this returns, the store has it.
 
         Raises:
@@ -75,35 +88,42 @@ class Submissions:
         """
         return await self.keep(submission, self.compile(submission.element))
 
-    async def keep(self, submission: Submission, plan: Plan) -> Accepted:
+    async def keep(self, submission: Submission, plan: Plan) -> Submitted:
         """Accept a canvas that is compiled. Otherwise as `submit`."""
         if len(plan.nodes) < _LARGE:
             return await self._keep(submission, plan)
         async with self._large:
             return await self._keep(submission, plan)
 
-    async def _keep(self, submission: Submission, plan: Plan) -> Accepted:
+    async def _keep(self, submission: Submission, plan: Plan) -> Submitted:
         # Without a request id the canvas may go anywhere.
         request = submission.request_id or secrets.token_hex(8)
         partition = self._store.partition_for(submission.namespace, request)
-        timing = self._config.timing
         canvas_id = new_canvas_id(partition.number)
-        last = plan.nodes[plan.last] if plan.last is not None else None
-        new = NewCanvas(
-            canvas_id=canvas_id, namespace=submission.namespace, request_id=submission.request_id,
-            digest=submission.digest, watch=submission.watch, node_count=len(plan.nodes), last=plan.last,
-            last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
-            trace_id=trace_id(submission.traceparent, canvas_id), tracestate=submission.tracestate, root=plan.root,
-            start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
-            request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),
-            templates=template_fields(plan.templates), template_count=len(plan.templates),
-            growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
-        )  # fmt: skip
+        if not submission.watch or plan.last is None:
+            return Submitted(await self._send(partition, submission, plan, canvas_id), None)
+        # Waited for before it is sent: the end may be known before the answer to the submission is.
+        last = NodeRef(canvas_id, plan.last)
+        end = self._waits.expect(submission.namespace, last)
+        try:
+            accepted = await self._send(partition, submission, plan, canvas_id)
+        except BaseException:
+            self._waits.forget(last, end)
+            raise
+        if accepted.known:
+            self._waits.forget(last, end)
+            return Submitted(accepted, None)
+        return Submitted(accepted, end)
+
+    async def _send(
+        self, partition: Partition, submission: Submission, plan: Plan, canvas_id: CanvasId
+    ) -> Accepted:
         nodes = stored_nodes(plan)
         part = list(islice(nodes, _NODES_PER_CALL))
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
+        new = self._new_canvas(submission, plan, canvas_id)
         borrower = self._borrower(submission.namespace, plan, partition.number)
         if borrower is None:
             answer = await partition.submit(new, part)
@@ -116,6 +136,20 @@ class Submissions:
         await self.names.keep(submission.namespace, accepted.canvas_id, plan)
         self._desk.see_to(partition, accepted.duties)
         return accepted
+
+    def _new_canvas(self, submission: Submission, plan: Plan, canvas_id: CanvasId) -> NewCanvas:
+        timing = self._config.timing
+        last = plan.nodes[plan.last] if plan.last is not None else None
+        return NewCanvas(
+            canvas_id=canvas_id, namespace=submission.namespace, request_id=submission.request_id,
+            digest=submission.digest, watch=submission.watch, node_count=len(plan.nodes), last=plan.last,
+            last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
+            trace_id=trace_id(submission.traceparent, canvas_id), tracestate=submission.tracestate, root=plan.root,
+            start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
+            request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),
+            templates=template_fields(plan.templates), template_count=len(plan.templates),
+            growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
+        )  # fmt: skip
 
     def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:
         """Return an idle session for the queue that the canvas's first tasks go to."""

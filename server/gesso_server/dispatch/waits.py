@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from gesso_server.ids import NodeRef
 from gesso_server.store.errors import StoreError
@@ -37,9 +37,11 @@ class Waits:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._watched: dict[NodeRef, _Watched] = {}
-        self._rounds: deque[NodeRef] = deque()
         self._due: asyncio.Event = asyncio.Event()
         self._ended: set[NodeRef] = set()
+
+    def __len__(self) -> int:
+        return len(self._watched)
 
     def expect(self, namespace: str, ref: NodeRef) -> asyncio.Future[Looked]:
         """Return a future of a node's end that the store announces. Give it to `forget` in the end."""
@@ -47,7 +49,6 @@ class Waits:
         watched = self._watched.get(ref)
         if watched is None:
             watched = self._watched[ref] = _Watched(namespace)
-            self._rounds.append(ref)
         watched.futures.add(future)
         return future
 
@@ -75,6 +76,13 @@ class Waits:
         finally:
             self.forget(ref, future)
 
+    async def until(self, ref: NodeRef, end: asyncio.Future[Looked]) -> Looked:
+        """Return a node once it is final that `expect` was asked for."""
+        try:
+            return await end
+        finally:
+            self.forget(ref, end)
+
     def tell(self, ref: NodeRef, node: Looked) -> None:
         """Tell those who wait for a node, if it is final."""
         watched = self._watched.get(ref)
@@ -98,12 +106,10 @@ class Waits:
 
     def recheck_some(self) -> None:
         """Look at the next few waits again, in turn."""
-        for _ in range(min(_RECHECKS_PER_ROUND, len(self._rounds))):
-            ref = self._rounds.popleft()
-            if ref in self._watched:
-                self._rounds.append(ref)
-                self._ended.add(ref)
-                self._due.set()
+        for ref in list(islice(self._watched, _RECHECKS_PER_ROUND)):
+            self._watched[ref] = self._watched.pop(ref)
+            self._ended.add(ref)
+            self._due.set()
 
     async def run(self) -> None:
         """Read the nodes that have ended, and tell those who wait for them."""

@@ -122,8 +122,7 @@ def _guarded(sequence: Stages, error_links: tuple[Element, ...]) -> Stages:
     found: list[Stage] = []
     for position, stage in enumerate(sequence, 1):
         if isinstance(stage, Call):
-            new = tuple(link for link in error_links if link not in stage.error_links)
-            found.append(replace(stage, error_links=stage.error_links + new))
+            found.append(replace(stage, error_links=stage.error_links + error_links))
         elif position == len(sequence):
             found.append(
                 replace(stage, members=tuple(_guarded(member, error_links) for member in stage.members))
@@ -134,8 +133,7 @@ def _guarded(sequence: Stages, error_links: tuple[Element, ...]) -> Stages:
 
 
 def _with_links(call: Call, links: tuple[Element, ...]) -> Call:
-    new = tuple(link for link in links if link not in call.links)
-    return replace(call, links=call.links + new)
+    return replace(call, links=call.links + links)
 
 
 def _immutable(element: Element) -> Element:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
 from hashlib import sha256
 
 import grpc
@@ -12,10 +11,10 @@ import grpc
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import value_item_pb2, worker_service_pb2
 from gesso_server.dispatch.coordinator import Coordinator
-from gesso_server.dispatch.submission import Submission
+from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
-from gesso_server.rpc.elements import Elements
+from gesso_server.rpc.elements import Elements, milliseconds
 from gesso_server.rpc.listing import CanvasPages, Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
@@ -47,18 +46,34 @@ class Canvases:
         self, request: pb.SubmitCanvasRequest, _context: Context
     ) -> pb.SubmitCanvasResponse:
         """Serve CoordinatorService.SubmitCanvas."""
-        return await self.submit(request, watch=False)
+        response, _ = await self.submit(request, watch=False)
+        return response
 
-    async def submit(self, request: pb.SubmitCanvasRequest, *, watch: bool) -> pb.SubmitCanvasResponse:
-        """Accept a canvas; with `watch` the end of its last node is announced to this coordinator."""
+    async def submit(
+        self, request: pb.SubmitCanvasRequest, *, watch: bool
+    ) -> tuple[pb.SubmitCanvasResponse, Submitted | None]:
+        """Accept a canvas; with `watch` the end of its last node is announced to this coordinator.
+
+        Returns:
+            The answer, and what was accepted; None when the request was only to be checked.
+        """
         submission = self.submission(request, Elements(self._coordinator.config.limits), watch=watch)
         if request.validate_only:
             plan = self._coordinator.submissions.compile(submission.element)
-            return pb.SubmitCanvasResponse(node_count=len(plan.nodes))
+            return pb.SubmitCanvasResponse(node_count=len(plan.nodes)), None
         if self._coordinator.draining:
             raise draining()
-        accepted = await self._coordinator.submissions.submit(submission)
-        return submitted(accepted, self._coordinator.durability)
+        made = await self._coordinator.submissions.submit(submission)
+        return submitted(made.accepted, self._coordinator.durability), made
+
+    async def last_end(self, made: Submitted) -> pb.WaitNodeResponse | None:
+        """Wait for the end of an accepted canvas's last node; None if it has none."""
+        if made.accepted.last is None:
+            return None
+        ref = NodeRef(made.accepted.canvas_id, made.accepted.last)
+        if made.end is None:
+            return await self.wait(pb.WaitNodeRequest(node_id=ref.node_id), None)
+        return await self.ended(NodeView.of(ref, await self._coordinator.waits.until(ref, made.end)))
 
     def submission(self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool) -> Submission:
         """Check and convert a submission.
@@ -286,7 +301,4 @@ def timeout_of(request: pb.WaitNodeRequest) -> float | None:
     """
     if not request.HasField("timeout"):
         return None
-    seconds = request.timeout.ToTimedelta() / timedelta(seconds=1)
-    if seconds < 0:
-        raise invalid("BAD_DURATION", "a timeout is not negative", "timeout")
-    return seconds
+    return milliseconds(request.timeout, "timeout") / 1000

@@ -60,6 +60,7 @@ class _Conversation:
         self._outbox: list[pb.ConverseResponse.Reply] = []
         self._event = asyncio.Event()
         self._finished = False
+        self._broken = False
         self._draining = False
 
     def drain(self) -> None:
@@ -80,13 +81,16 @@ class _Conversation:
             async for request in requests:
                 for call in request.calls:
                     self._begin(call)
+        except Exception:
+            self._broken = True
+            raise
         finally:
             self._finished = True
             self._event.set()
 
     async def replies(self) -> AsyncIterator[pb.ConverseResponse]:
-        """Return replies until the client has no more calls and all are answered."""
-        while self._outbox or self._calls or not self._finished:
+        """Return replies until the client has no more calls and all are answered, or it broke the rules."""
+        while not self._broken and (self._outbox or self._calls or not self._finished):
             await self._event.wait()
             self._event.clear()
             if self._draining:
@@ -138,12 +142,12 @@ class _Conversation:
             self._reply(call.call_id, error=refused(error).call_error())
 
     async def _submit(self, call: pb.ConverseRequest.Call) -> None:
-        request = call.submit
-        response = await self._canvases.submit(request, watch=request.wait)
+        response, made = await self._canvases.submit(call.submit, watch=call.submit.wait)
         self._reply(call.call_id, submitted=response)
-        if request.wait and response.HasField("last"):
-            wait = pb.WaitNodeRequest(node_id=response.last.node_id)
-            self._reply(call.call_id, ended=await self._canvases.wait(wait, None))
+        if made is not None and call.submit.wait:
+            ended = await self._canvases.last_end(made)
+            if ended is not None:
+                self._reply(call.call_id, ended=ended)
 
     async def _wait(self, call: pb.ConverseRequest.Call) -> None:
         ended = await self._canvases.wait(call.wait, timeout_of(call.wait))

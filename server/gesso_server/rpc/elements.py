@@ -253,7 +253,7 @@ def _policy(element: canvas_pb2.Group | canvas_pb2.Chord) -> Policy:
     if not element.HasField("policy"):
         return Policy()
     policy = element.policy
-    deadline = _milliseconds(policy.deadline, "policy.deadline") if policy.HasField("deadline") else 0
+    deadline = milliseconds(policy.deadline, "policy.deadline") if policy.HasField("deadline") else 0
     rest = policy.cancel_rest
     match policy.WhichOneof("needs"):
         case "settled":
@@ -281,18 +281,23 @@ def _timing(options: signature_pb2.SignatureOptions) -> str:
         if options.HasField(one) and options.HasField(other):
             raise invalid("CONFLICTING_FIELDS", f"{one} and {other} exclude each other", f"options.{one}")
     parts = []
-    if options.HasField("countdown") and (delay := _milliseconds(options.countdown, "options.countdown")):
+    if options.HasField("countdown") and (delay := milliseconds(options.countdown, "options.countdown")):
         parts.append(f"d{delay}")
     if options.HasField("eta"):
         parts.append(f"a{_instant_ms(options.eta, 'options.eta')}")
     if options.HasField("expires_in"):
-        parts.append(f"x{_milliseconds(options.expires_in, 'options.expires_in')}")
+        parts.append(f"x{milliseconds(options.expires_in, 'options.expires_in')}")
     if options.HasField("expire_time"):
         parts.append(f"z{_instant_ms(options.expire_time, 'options.expire_time')}")
     return "".join(parts)
 
 
-def _milliseconds(duration: duration_pb2.Duration, path: str) -> int:
+def milliseconds(duration: duration_pb2.Duration, path: str) -> int:
+    """Return a span of time, rounded up.
+
+    Raises:
+        Refusal: If it is negative, longer than 10 years, or none.
+    """
     seconds = duration.seconds + duration.nanos / _NANOS
     if abs(duration.nanos) >= _NANOS or not 0 <= seconds <= _LONGEST.total_seconds():
         raise invalid("BAD_DURATION", "a span of time is not negative and at most 10 years", path)
@@ -311,7 +316,7 @@ def _check_options(options: signature_pb2.SignatureOptions) -> None:
             raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
     for field in ("soft_time_limit", "time_limit"):
         if options.HasField(field):
-            _milliseconds(getattr(options, field), f"options.{field}")
+            milliseconds(getattr(options, field), f"options.{field}")
             raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
     if options.at_most_once:
         raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "at_most_once is not served yet", "options.at_most_once")
@@ -333,7 +338,7 @@ def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
         raise invalid("OUT_OF_RANGE", f"from 0 to {_MOST_RETRIES} retries", f"{path}.max_retry_count")
     for field in ("initial_delay", "max_delay"):
         if retry.HasField(field):
-            _milliseconds(getattr(retry, field), f"{path}.{field}")
+            milliseconds(getattr(retry, field), f"{path}.{field}")
     if retry.HasField("factor") and not (math.isfinite(retry.factor) and retry.factor >= 1):
         raise invalid("OUT_OF_RANGE", "a factor is at least 1", f"{path}.factor")
     if retry.HasField("jitter") and not 0 <= retry.jitter <= 1:

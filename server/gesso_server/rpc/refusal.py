@@ -33,7 +33,7 @@ _SOON = timedelta(milliseconds=200)
 _LATER = timedelta(seconds=2)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # not frozen: contextlib sets the traceback of what it lets through
 class Refusal(Exception):
     """A call that is not served, as its caller sees it."""
 

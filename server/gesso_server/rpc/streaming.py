@@ -47,7 +47,7 @@ class Streams:
         elements = Elements(self._coordinator.config.limits, _opened(first.start.canvas, first.open_paths))
         submission = self._canvases.submission(first.start, elements, watch=False)
         plan = self._coordinator.submissions.compile(submission.element)
-        accepted = await self._coordinator.submissions.keep(submission, plan)
+        accepted = (await self._coordinator.submissions.keep(submission, plan)).accepted
         growing = self._coordinator.growing(accepted.canvas_id, NAMESPACE, plan)
         try:
             async with asyncio.TaskGroup() as group:

@@ -162,7 +162,7 @@ class Store:
     async def _call(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any:
         name = self._library.function(function)
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S):
+            async with asyncio.timeout(CALL_TIMEOUT_S), _cancellable():
                 try:
                     return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
                 except ResponseError as error:
@@ -175,6 +175,18 @@ class Store:
         except (TimeoutError, OSError) as error:
             message = f"the store did not answer {function} in time"
             raise StoreUnavailable(message) from error
+
+
+@asynccontextmanager
+async def _cancellable() -> AsyncIterator[None]:
+    """Let a cancellation through: redis-py (8.1) loses one that comes while it looks for a connection."""
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 def _translated(error: RedisError) -> StoreError:

@@ -28,30 +28,34 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
       if m[4] then return {'K', first, m[1], m[2], m[3], m[4], m[5]} end
     end
   end
-  local lanes, fields = tonumber(ARGV[18]), tonumber(ARGV[19])
+  local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])
   for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[26 + i]) end
   local at = 27 + lanes
-  for i = at, at + 2 * fields - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
-  write_nodes(K, cid, ARGV, at + 2 * fields)
+  for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
+  at = at + 2 * pairs_of_templates
+  write_nodes(K, cid, ARGV, at)
+  local staged = (#ARGV - at + 1) / 3 < tonumber(ARGV[7])
   local meta = keys.meta(K, cid)
-  redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17],
-    'last', ARGV[8], 'kind', ARGV[9],
-    'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15])
+  local watched = ARGV[6] == '1' and ARGV[8] ~= ''
+  local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17], 'last', ARGV[8],
+    'kind', ARGV[9], 'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15],
+    'root', ARGV[13], 'tracestate', ARGV[12], 'watched', watched and '1' or ''}
+  if ARGV[20] ~= '0' then
+    fields[#fields + 1] = 'templates'
+    fields[#fields + 1] = ARGV[20]
+  end
   if ARGV[17] ~= '0' then
-    redis.call('HSET', meta, 'growing', ARGV[17])
+    fields[#fields + 1] = 'growing'
+    fields[#fields + 1] = ARGV[17]
     redis.call('ZADD', keys.growing(K), call.now + GROWTH_MS, cid)
   end
-  if ARGV[20] ~= '0' then redis.call('HSET', meta, 'templates', ARGV[20]) end
-  if ARGV[12] ~= '' then redis.call('HSET', meta, 'tracestate', ARGV[12]) end
-  if ARGV[13] ~= '' then redis.call('HSET', meta, 'root', ARGV[13]) end
-  if ARGV[6] == '1' and ARGV[8] ~= '' then
-    redis.call('HSET', meta, 'watched', '1')
-    redis.call('HSET', keys.watchers(K, cid), ARGV[8], ARGV[5])
-  end
+  redis.call('HSET', meta, unpack(fields))
+  if watched then redis.call('HSET', keys.watchers(K, cid), ARGV[8], ARGV[5]) end
   redis.call('ZADD', keys.live(K, ns), call.now, cid)
-  redis.call('ZREM', keys.staging(K), cid)
+  if staged then redis.call('ZREM', keys.staging(K), cid) end
   if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end
-  local canvas = canvases.get(call, cid)
+  local canvas = canvases.new(call, {id = cid, ns = ns, state = 'A', created = call.now, watched = watched,
+    trace = ARGV[11], tracestate = ARGV[12], root = ARGV[13]})
   if ARGV[7] == '0' then
     redis.call('HSET', meta, 'state', 'S', 'finished', call.now)
     redis.call('ZADD', keys.ended(K), call.now + tonumber(ARGV[15]), cid)

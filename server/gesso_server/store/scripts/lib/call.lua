@@ -4,13 +4,15 @@ local call_state = {}
 
 -- Nodes that one call may end or start beside those it was called for.
 local BUDGET = 500
+local CLOCK_STEP_MS = 100
 
 local function clock(K)
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local high = tonumber(redis.call('GET', keys.clock(K)) or '0')
   if now <= high then return high end
-  redis.call('SET', keys.clock(K), string.format('%d', now))
+  -- Kept in steps: a clock that is set back by less than a step is not worth a write for each call.
+  if now - high >= CLOCK_STEP_MS then redis.call('SET', keys.clock(K), string.format('%d', now)) end
   return now
 end
 

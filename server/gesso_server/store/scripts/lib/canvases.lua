@@ -7,18 +7,24 @@
 
 local canvases = {}
 
+-- Take up a canvas that is known to this call.
+function canvases.new(call, canvas)
+  canvas.lanes, canvas.ended, canvas.added, canvas.finals = {}, 0, 0, {}
+  call.canvases[canvas.id] = canvas
+  return canvas
+end
+
 -- The canvas, or nil if there is none (any more).
 function canvases.get(call, cid)
   local canvas = call.canvases[cid]
   if canvas == nil then
     local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root')
-    if m[1] then
-      canvas = {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1', trace = m[5],
-        tracestate = m[6] or '', root = m[7] or '', lanes = {}, ended = 0, added = 0, finals = {}}
-    else
-      canvas = false
+    if not m[1] then
+      call.canvases[cid] = false
+      return nil
     end
-    call.canvases[cid] = canvas
+    canvas = canvases.new(call, {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1',
+      trace = m[5], tracestate = m[6] or '', root = m[7] or ''})
   end
   return canvas or nil
 end

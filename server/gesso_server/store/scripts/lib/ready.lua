@@ -73,7 +73,12 @@ function ready.wake(call)
   local own = {}
   for _, pushed in pairs(call.pushed) do
     local idle = keys.idle(call.K, pushed.ns, pushed.queue)
-    local coordinators = redis.call('SMEMBERS', idle)
+    local coordinators = {}
+    -- What this call made ready it may have leased, too.
+    if redis.call('EXISTS', keys.levels(call.K, pushed.ns, pushed.queue),
+      keys.parked(call.K, pushed.ns, pushed.queue)) > 0 then
+      coordinators = redis.call('SMEMBERS', idle)
+    end
     if #coordinators > 0 then
       redis.call('DEL', idle)
       for _, coordinator in ipairs(coordinators) do
