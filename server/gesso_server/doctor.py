@@ -139,7 +139,10 @@ async def look_for_coordinator(address: str) -> str:
     async with grpc.aio.insecure_channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service="ready")
         try:
-            answer = await health_pb2_grpc.HealthStub(channel).Check(
+            stub: Any = health_pb2_grpc.HealthStub(
+                channel
+            )  # its methods are made when it is, unseen by types
+            answer = await stub.Check(
                 request, timeout=_COORDINATOR_LIMIT.total_seconds(), wait_for_ready=False
             )
         except grpc.aio.AioRpcError:

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -37,7 +37,7 @@ class Started:
 
 
 @asynccontextmanager
-async def serving(config: ServerConfig) -> AsyncIterator[Started]:
+async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
     """Serve for as long as the context lasts, and drain at its end.
 
     Raises:

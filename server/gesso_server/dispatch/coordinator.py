@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -77,7 +77,7 @@ class Coordinator:
         self.registry.drain()
 
     @asynccontextmanager
-    async def session(self, hello: Hello) -> AsyncIterator[tuple[Session, list[Welcomed]]]:
+    async def session(self, hello: Hello) -> AsyncGenerator[tuple[Session, list[Welcomed]], None]:
         """Register a worker's connection for as long as its stream lasts.
 
         Raises:

@@ -53,6 +53,8 @@ class Assignments:
                 await self._add_join(
                     assignment, grant.canvas_id, grant.source, value, base_of(grant.source_timing)
                 )
+            case _:
+                pass  # nothing is put in front
 
     async def _add_join(
         self, assignment: pb.Assignment, canvas_id: CanvasId, index: int, body: bytes, base: int

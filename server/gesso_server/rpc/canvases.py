@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
+from typing import cast
 
 import grpc
 
@@ -156,7 +157,8 @@ class Canvases:
     async def wait_node(self, request: pb.WaitNodeRequest, context: Context) -> pb.WaitNodeResponse:
         """Serve CoordinatorService.WaitNode."""
         timeout = timeout_of(request)
-        remaining = context.time_remaining()
+        # Without a deadline it is None, whatever its type says.
+        remaining = cast("float | None", context.time_remaining())
         if remaining is not None:
             # Answered a little before the caller's own deadline, so that the reason still reaches it.
             timeout = min(remaining * 0.95, timeout if timeout is not None else remaining)

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -53,7 +54,7 @@ class Refusal(Exception):
     def status(self) -> grpc.Status:
         """Return it as gRPC's rich status."""
         info = error_details_pb2.ErrorInfo(reason=self.reason, domain=DOMAIN, metadata=dict(self.metadata))
-        details = [info]
+        details: list[Message] = [info]
         if self.path:
             violation = error_details_pb2.BadRequest.FieldViolation(field=self.path, description=self.message)
             details.append(error_details_pb2.BadRequest(field_violations=[violation]))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from gesso.v1 import coordinator_service_pb2, operations_service_pb2, worker_service_pb2
@@ -26,6 +27,7 @@ _OPTIONS = [
     ("grpc.max_metadata_size", 16 << 10),
     ("grpc.keepalive_time_ms", 10_000),
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.ping_timeout_ms", 5_000),  # what grpcio 1.85 obeys instead; by default a minute
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
     ("grpc.so_reuseport", 0),
@@ -59,7 +61,7 @@ class Server:
         canvases = Canvases(coordinator)
         self._conversations = Conversations(coordinator, canvases)
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._health = health.aio.HealthServicer()
+        self._health = HealthServicer()
         services = {
             coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"]: _CoordinatorService(
                 canvases, self._conversations, Streams(coordinator, canvases)

@@ -33,7 +33,7 @@ class Library(NamedTuple):
 @cache
 def library() -> Library:
     """Return the library of this version of the coordinator."""
-    folder = files(__package__) / "scripts"
+    folder = files("gesso_server.store") / "scripts"
     texts = [(folder / "lib" / f"{part}.lua").read_text("utf-8") for part in _PARTS]
     texts += [(folder / f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
     body = "\n".join(texts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
@@ -132,7 +132,7 @@ class Store:
         return self.partitions[int.from_bytes(digest[:4]) % len(self.partitions)]
 
     @asynccontextmanager
-    async def signals(self) -> AsyncIterator[AsyncIterator[tuple[int, str]]]:
+    async def signals(self) -> AsyncGenerator[AsyncIterator[tuple[int, str]], None]:
         """Subscribe to the signals for this coordinator: the partition's number and the text of each."""
         channels = {f"gesso:{{{p.number}}}:ch:{self.coordinator}": p.number for p in self.partitions}
         # A connection of its own: a blocking read must have no socket timeout, a call must.
@@ -178,7 +178,7 @@ class Store:
 
 
 @asynccontextmanager
-async def _cancellable() -> AsyncIterator[None]:
+async def _cancellable() -> AsyncGenerator[None, None]:
     """Let a cancellation through: redis-py (8.1) loses one that comes while it looks for a connection."""
     task = asyncio.current_task()
     before = task.cancelling() if task is not None else 0
