@@ -24,6 +24,7 @@ from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app
 from gesso.canvas.wire_options import write_options
 from gesso.connection import Coordinator, End
 from gesso.deadline import Timeout
+from gesso.eager import applied
 from gesso.failure import type_name
 from gesso.group_result import GroupResult
 from gesso.handle import shown_id
@@ -51,6 +52,8 @@ class App:
             environment is looked at when the connection is made.
         typing: Whether arguments are checked against a task's function when it is sent, unless the task says.
         submit_timeout: How long sending may take, while no coordinator answers.
+        always_eager: Whether `delay` and the like run canvases in this process at once, as `apply` does.
+        eager_propagates: Whether what such a canvas failed with is raised at once.
         options: Given to every task, such as `queue`, `priority`, `time_limit`.
     """
 
@@ -61,11 +64,15 @@ class App:
         *,
         typing: bool = True,
         submit_timeout: Timeout = connection.CALL_TIMEOUT,
+        always_eager: bool = False,
+        eager_propagates: bool = False,
         **options: Any,
     ) -> None:
         self.name = name
         self.typing = typing
         self.submit_timeout = submit_timeout
+        self.always_eager = always_eager
+        self.eager_propagates = eager_propagates
         self.options = options
         self._given_address = address
         self._address: str | None = None
@@ -209,6 +216,8 @@ class App:
             Unavailable: If no coordinator answered in time. It may have been accepted all the same.
             GessoError: If it was refused otherwise.
         """
+        if self.always_eager:
+            return self.apply(canvas)
         request, groups = submission(canvas)
         if not groups:
             return self._submit(request, canvas.id)
@@ -216,6 +225,10 @@ class App:
         if not response.HasField("last"):
             return None
         return self.result_of(response.last).submitted(None, canvas.id)
+
+    def apply(self, canvas: Canvas, *, throw: bool | None = None) -> Any:
+        """Run a canvas in this process; see `Canvas.apply`."""
+        return applied(canvas, self, throw=self.eager_propagates if throw is None else throw)
 
     def send_message(self, message: canvas_pb2.Canvas) -> Any:
         """Submit a canvas that is a protobuf message; otherwise as `send`."""

@@ -181,6 +181,8 @@ def _typed(value: Any) -> Any:
             return {"__type__": "bytes", "__value__": value.decode()}
         except UnicodeDecodeError:
             return {"__type__": "base64", "__value__": b64encode(value).decode()}
+    if isinstance(value, range):
+        return list(value)
     raise TypeError(f"a {type(value).__name__} has no JSON form")
 
 

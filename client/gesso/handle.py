@@ -9,9 +9,17 @@ from typing import Any, Final
 
 from gesso import codec, states
 from gesso.request import joining_allowed
-from gesso.v1 import node_pb2, payload_pb2
+from gesso.v1 import node_pb2, payload_pb2, task_error_pb2
 
-__all__ = ["MISSING", "Facts", "ResultHandle", "assert_may_wait", "facts", "shown_id"]
+__all__ = [
+    "MISSING",
+    "Facts",
+    "ResultHandle",
+    "assert_may_wait",
+    "facts",
+    "remote_traceback",
+    "shown_id",
+]
 
 
 class _Missing:
@@ -89,12 +97,19 @@ def facts(node: node_pb2.Node) -> Facts:
         span_id=node.span_id,
         date_done=node.finish_time.ToDatetime(UTC) if done else None,
         stamps={key: [_stamp(value) for value in stamp.values] for key, stamp in node.stamps.items()},
-        traceback=(node.error.traceback or None) if node.HasField("error") else None,
+        traceback=remote_traceback(node.error) if node.HasField("error") else None,
         waits_for=node.waits_for,
         member_count=node.handle.member_count,
         succeeded_count=node.succeeded_count,
         ended_count=node.ended_count,
     )
+
+
+def remote_traceback(error: task_error_pb2.TaskError) -> str | None:
+    """Return an error's traceback, or that of what caused it: a ChordError has none of its own."""
+    while not error.traceback and error.HasField("cause"):
+        error = error.cause
+    return error.traceback or None
 
 
 def _stamp(text: str) -> Any:

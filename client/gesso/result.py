@@ -19,7 +19,7 @@ from gesso.connection import Coordinator, End
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import NotFound
 from gesso.graph import DependencyGraph, graph_of, walk
-from gesso.handle import MISSING, Facts, ResultHandle, assert_may_wait, facts
+from gesso.handle import MISSING, Facts, ResultHandle, assert_may_wait, facts, remote_traceback
 from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
@@ -248,7 +248,7 @@ class Result(ResultHandle, Generic[R]):
     def traceback(self) -> str | None:
         """The remote traceback; None unless it ended with an error that has one."""
         if self._ended is not None:
-            return (self._ended.error.traceback or None) if self._ended.error is not None else None
+            return None if self._ended.error is None else remote_traceback(self._ended.error)
         found = self.facts()
         return None if found is None else found.traceback
 

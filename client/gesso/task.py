@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 
-from gesso.canvas import Canvas, Chunks, Map, Sender, Signature, Starmap
+from gesso.canvas import Chunks, Map, Sender, Signature, Starmap
+from gesso.canvas.base import Element, as_canvas
 from gesso.errors import MaxRetriesExceededError, Replace, Retry
 from gesso.request import Asked, Request, current_request
 from gesso.result import AsyncResult
@@ -180,22 +181,24 @@ class Task(Generic[P, R]):
             raise retry from exc
         return retry
 
-    def replace(self, canvas: Canvas) -> NoReturn:
+    def replace(self, canvas: Element) -> NoReturn:
         """End this attempt, and have `canvas` take the task's place.
 
         It has the task's id, links, place in a group and rest of the chain; its value is the task's.
 
         Raises:
             Replace: Let it pass.
+            TypeError: If it is neither a canvas nor the plain dict of one.
             ValueError: If it is a chain of nothing.
             RuntimeError: If the task was called as a plain function.
         """
         self._asked("replace")
-        if canvas.known_empty:
+        replacement = as_canvas(canvas)
+        if replacement.known_empty:
             raise ValueError("A task cannot be replaced with a chain of nothing.")
-        raise Replace(canvas)
+        raise Replace(replacement)
 
-    def add_to_chord(self, canvas: Canvas) -> None:
+    def add_to_chord(self, canvas: Element) -> None:
         """Add a member to the group or chord header that this task is a member of, when it ends.
 
         Its value comes last. If the join has what it needs by then, it runs and its value is dropped.
@@ -207,7 +210,7 @@ class Task(Generic[P, R]):
         asked = self._asked("add_to_chord")
         if self.request.group is None:
             raise ValueError(f"{self.name} is no member of a group or chord, so there is nothing to add to.")
-        asked.members.append(canvas.clone())
+        asked.members.append(as_canvas(canvas))
 
     def update_state(
         self,
@@ -228,7 +231,9 @@ class Task(Generic[P, R]):
     def _asked(self, what: str) -> Asked:
         request = self.request
         if request.called_directly:
-            raise RuntimeError(f"{self.name} was called as a function, and so has no place in a canvas to {what}.")
+            raise RuntimeError(
+                f"{self.name} was called as a function, and so has no place in a canvas to {what}."
+            )
         return request.asked
 
     # --- checking ----------------------------------------------------------------------------

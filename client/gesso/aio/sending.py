@@ -30,6 +30,10 @@ class _Sender:
         """Return a coroutine that submits a canvas."""
         return send(canvas, self._app)
 
+    def apply(self, canvas: Any, *, throw: bool | None = None) -> Any:
+        """Run a canvas in this process."""
+        return self._app.apply(canvas, throw=throw)
+
     def result_for(self, canvas: Any) -> Any:
         """Return the result of a frozen canvas."""
         found = self._app.result_for(canvas)

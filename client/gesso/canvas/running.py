@@ -70,6 +70,32 @@ class Running(ABC):
         """Submit it with more arguments; the short form of `apply_async`."""
         return self.called(args, kwargs, {}).submit(wait=False)
 
+    def apply(
+        self,
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        throw: bool | None = None,
+        **options: Any,
+    ) -> Any:
+        """Run it in this process, one task after the other, and return its result, which is ready.
+
+        It means the same as in the live system; nothing is sent, and nothing waits for its time.
+
+        Args:
+            args: As for `apply_async`.
+            kwargs: As for `apply_async`.
+            throw: Whether what it failed with is raised here. None means as the app's `eager_propagates`.
+            options: As for `apply_async`.
+
+        Raises:
+            LookupError: If one of its tasks does not exist in this process.
+            TypeError: If a task does not take its arguments.
+        """
+        called = self.called(args, kwargs, options)
+        called.check_heads()
+        return called.app.apply(called, throw=throw)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Submit it with more arguments; a signature is run in this process instead."""
         return self.called(args, kwargs, {}).submit(wait=False)
@@ -87,10 +113,18 @@ class Running(ABC):
 
     def submit(self, *, wait: bool) -> Any:
         """Send it as it is."""
+        self.check_heads()
+        return self.app.send(self, wait=wait)
+
+    def check_heads(self) -> None:
+        """Check the arguments of the first tasks, where these are local and ask for it.
+
+        Raises:
+            TypeError: If one does not take its arguments.
+        """
         app = self.app
         for head in self.heads():
             app.check_arguments(head.task, head.args, head.kwargs)
-        return app.send(self, wait=wait)
 
     @abstractmethod
     def heads(self) -> Iterator[Running]:

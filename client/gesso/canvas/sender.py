@@ -22,6 +22,15 @@ class Sender(Protocol):
         """
         ...
 
+    def apply(self, canvas: Any, *, throw: bool | None = None) -> Any:
+        """Run a canvas in this process and return its result.
+
+        Args:
+            canvas: As for `send`.
+            throw: Whether what it failed with is raised. None means as the sender has it by default.
+        """
+        ...
+
     def result_for(self, canvas: Any) -> Any:
         """Return the handle of a frozen canvas, sent or not: an AsyncResult, a GroupResult or None.
 

@@ -39,22 +39,24 @@ class Part:
     What it prints is passed on. It is in a session of its own, so that Ctrl-C is for us alone.
     """
 
-    def __init__(self, name: str, process: asyncio.subprocess.Process, sink: BinaryIO) -> None:
+    def __init__(self, name: str, process: asyncio.subprocess.Process, pipe: int, sink: BinaryIO) -> None:
         self.name = name
         self._process = process
+        self._pipe = pipe
         self._sink = sink
         self._copying: asyncio.Task[None] | None = None
 
     @classmethod
     async def start(cls, name: str, arguments: list[str], sink: BinaryIO) -> Self:
         """Start `gesso` with `arguments`; what it prints goes to `sink`."""
+        theirs, ours = os.pipe()
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()),
-            sys.executable, "-P", "-m", "gesso", *arguments,
-            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES, start_new_session=True,
+            sys.executable, "-I", "-S", str(_TETHER), str(theirs), sys.executable, "-P", "-m", "gesso", *arguments,
+            pass_fds=(theirs,), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES, start_new_session=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},  # what tasks print is to be seen at once
         )  # fmt: skip
-        return cls(name, process, sink)
+        os.close(theirs)
+        return cls(name, process, ours, sink)
 
     async def line(self, begin: str, mark: str) -> str:
         """Return the first line that begins with `begin` and has `mark` in it; those before it are passed on.

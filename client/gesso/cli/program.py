@@ -89,10 +89,11 @@ def loaded(entry: EntryPoint) -> Any:
         function = entry.load()
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(entry.module.partition(".")[0])
-        if extra is None or (error.name or "").partition(".")[0] in {"gesso", *_EXTRAS}:
+        missing = (error.name or "").partition(".")[0]
+        if extra is None or missing in {"gesso", *_EXTRAS}:
             raise
         raise CommandError(
-            f"`gesso {entry.name}` needs {error.name}, which is not installed: pip install 'gesso[{extra}]'."
+            f"`gesso {entry.name}` needs {missing}, which is not installed: pip install 'gesso[{extra}]'."
         ) from error
     app = typer.Typer(add_completion=False, rich_markup_mode="markdown")
     app.command(entry.name, epilog=MEANING)(function)

@@ -48,7 +48,9 @@ class Extensions:
         self._limits = limits
         self._names = names
 
-    async def replacement(self, namespace: str, ref: NodeRef, element: Element, task_id: str) -> str:
+    async def replacement(
+        self, namespace: str, ref: NodeRef, element: Element, *, task_id: str, member_of: int | None
+    ) -> str:
         """Stage the canvas that replaces a task. Returns what makes it take effect, for the report.
 
         Args:
@@ -56,6 +58,7 @@ class Extensions:
             ref: The task.
             element: What replaces it.
             task_id: The id that the task goes by, which the replacement's last task takes over.
+            member_of: The join that the task is a member of; so is the replacement's last task.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -70,6 +73,7 @@ class Extensions:
         last.edges.append(Stand(ref.index))
         if isinstance(last, TaskNode):
             last.task_id = task_id
+            last.member_of = member_of
         await self._stage(ref.canvas_id, plan)
         return f"replace {len(plan.nodes)} {plan.last} {edges_text(plan.start)}"
 
@@ -87,7 +91,7 @@ class Extensions:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
                 await self._stage(ref.canvas_id, plan)
-                lines.append(f"add {len(plan.nodes)} {plan.last},1,1 {edges_text(plan.start)}")
+                lines.append(f"add {len(plan.nodes)} {join}/{plan.last},1,1 {edges_text(plan.start)}")
         return "\n".join(lines)
 
     async def growth(

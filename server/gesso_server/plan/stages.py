@@ -65,7 +65,9 @@ def _chain(steps: tuple[Element, ...]) -> Stages:
     for step in steps:
         found = stages(step)
         match found:
-            case (Fan(members=(), open_index=None) as fan,) if not _kept(step):
+            case (Fan(members=(), policy=policy, open_index=None) as fan,) if (
+                not _kept(step) and policy == _DEFAULT
+            ):
                 empty_group = (fan,)
             case (Fan(members=(only,), policy=policy, open_index=None),) if (
                 not _kept(step) and policy == _DEFAULT

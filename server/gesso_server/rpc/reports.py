@@ -117,7 +117,10 @@ class Reports:
         lines = []
         if outcome.HasField("replacement"):
             element = elements.convert(outcome.replacement.canvas, stamps)
-            lines.append(await extensions.replacement(self._namespace, ref, element, view.task_id))
+            extended = extensions.replacement(
+                self._namespace, ref, element, task_id=view.task_id, member_of=body.arrives
+            )
+            lines.append(await extended)
         if outcome.added_members and body.arrives is not None:
             members = elements.members(outcome.added_members, stamps)
             lines.append(await extensions.additions(self._namespace, ref, body.arrives, members))

@@ -192,7 +192,7 @@ def _body(node: Node) -> bytes:
 
 
 def _task_line(node: TaskNode) -> str:
-    arrives = next((edge.join for edge in node.edges if isinstance(edge, Arrive)), None)
+    arrives = next((edge.join for edge in node.edges if isinstance(edge, Arrive)), node.member_of)
     if node.group == arrives and not node.task_id:
         return "" if arrives is None else str(arrives)
     begins = "" if node.group is None else str(node.group)

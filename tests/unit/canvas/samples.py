@@ -23,6 +23,10 @@ class Recorder:
         self.waited.append(wait)
         return Value(canvas)
 
+    def apply(self, canvas: Canvas, *, throw: bool | None = None) -> Value:  # noqa: ARG002 - nothing fails here
+        """Do as `send`."""
+        return self.send(canvas)
+
     def result_for(self, canvas: Canvas) -> Value:
         """Return something with the canvas's id."""
         return Value(canvas)

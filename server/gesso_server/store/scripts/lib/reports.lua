@@ -27,8 +27,8 @@ end
 
 local ENDS = {v = 'S', e = 'F', i = 'I', r = 'I'}
 
--- Take in what was staged with an attempt: lines `replace count last edges` and `add count lasts edges`, where `last`
--- and `lasts` (runs, separated by ';') are the nodes whose value the replacement is, or that arrive at the join.
+-- Take in what was staged with an attempt: lines `replace count last edges` and `add count join/lasts edges`, where
+-- `last` and `lasts` (runs, separated by ';') are the nodes whose value the replacement is, or that arrive at the join.
 local function extend(call, canvas, node, text)
   local replaced = false
   for line in string.gmatch(text, '[^\n]+') do
@@ -39,7 +39,8 @@ local function extend(call, canvas, node, text)
       node.state = 'P'
       nodes.touch(call, canvas.id, node)
     else
-      joins.add_inputs(call, canvas, string.match(node.edges, '%+(%d+)'), last)
+      local join, lasts = string.match(last, '^(%d+)/(.+)$')
+      joins.add_inputs(call, canvas, join, lasts)
     end
     graph.start(call, canvas, edges)
   end
