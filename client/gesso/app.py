@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
 
@@ -23,6 +24,7 @@ from gesso import connection
 from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app, signature
 from gesso.canvas.wire_options import write_options
 from gesso.connection import Coordinator, End
+from gesso.control import Control
 from gesso.deadline import Timeout
 from gesso.eager import applied
 from gesso.failure import type_name
@@ -263,6 +265,11 @@ class App:
         task = self._tasks.get(task_name)
         if task is not None:
             task.check_arguments(args, kwargs)
+
+    @cached_property
+    def control(self) -> Control:
+        """What stops tasks, by id or by stamp."""
+        return Control(self)
 
     # --- results -----------------------------------------------------------------------------
 

@@ -32,9 +32,11 @@ class Tree(Protocol):
     @property
     def children(self) -> Sequence[Self]:
         """What stands directly behind it."""
+        ...
 
     def ready(self) -> bool:
         """Return whether it has ended, so that its children are known."""
+        ...
 
 
 def walk(root: T, *, intermediate: bool) -> Iterator[tuple[T | None, T]]:

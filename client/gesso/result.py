@@ -394,7 +394,6 @@ class AsyncResult(Result[R]):
 
     def _get_task_meta(self) -> dict[str, Any]:
         """Return what is known, under Celery's keys, and the stamps under theirs."""
-        meta = {"task_id": self.id, "status": self.state, "result": self.result, "traceback": self.traceback}
-        known = ("name", "worker", "queue", "retries", "date_done", "children", "stamps")
-        meta |= {key: getattr(self, key) for key in known}
-        return {**meta["stamps"], **meta}
+        known = ("result", "traceback", "name", "worker", "queue", "retries", "date_done", "children", "stamps")
+        meta = {key: getattr(self, key) for key in known}
+        return {**self.stamps, **meta, "task_id": self.id, "status": self.state}

@@ -8,6 +8,8 @@ from enum import Enum
 from pathlib import Path
 
 DEFAULT_PORT = 7365
+DEFAULT_NAMESPACE = "default"
+"""The namespace of callers without credentials."""
 
 
 class Durability(Enum):

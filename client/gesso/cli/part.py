@@ -52,7 +52,8 @@ class Part:
         theirs, ours = os.pipe()
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", str(_TETHER), str(theirs), sys.executable, "-P", "-m", "gesso", *arguments,
-            pass_fds=(theirs,), stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES, start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, limit=_LINE_BYTES,
+            pass_fds=(theirs,), start_new_session=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},  # what tasks print is to be seen at once
         )  # fmt: skip
         os.close(theirs)
@@ -81,7 +82,8 @@ class Part:
 
     async def stop(self, limit: timedelta) -> None:
         """Ask it to stop and wait for that; kill it if it takes longer than `limit`."""
-        self._send(signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
         if self._copying is None:
             self._copying = asyncio.create_task(self._copy())
         try:
@@ -90,14 +92,12 @@ class Part:
         except TimeoutError:
             self.kill()
         await self.wait()
+        os.close(self._pipe)
 
     def kill(self) -> None:
-        """End it now."""
-        self._send(signal.SIGKILL)
-
-    def _send(self, number: signal.Signals) -> None:
+        """End it now, and everything that it started in its session."""
         with suppress(ProcessLookupError):
-            self._process.send_signal(number)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     @property
     def _stdout(self) -> asyncio.StreamReader:

@@ -11,12 +11,13 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from gesso_server.config import Durability, ServerConfig
+from gesso_server.config import DEFAULT_NAMESPACE, Durability, ServerConfig
 from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.growth import Growing
 from gesso_server.dispatch.registry import Registry, names
+from gesso_server.dispatch.revocations import Revocations
 from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.submission import Submissions
 from gesso_server.dispatch.sweeper import Sweepers
@@ -54,6 +55,8 @@ class Coordinator:
         self.submissions = Submissions(store, config, self._desk, self.registry, self.waits)
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
+        self.revocations = Revocations(store, DEFAULT_NAMESPACE)
+        self._revoked = asyncio.Event()
         self.draining = False
         self.durability = durability
 
@@ -65,6 +68,7 @@ class Coordinator:
             group.create_task(self._renew())
             group.create_task(self._listen())
             group.create_task(self._recheck())
+            group.create_task(self._reload())
 
     def growing(self, canvas_id: CanvasId, namespace: str, plan: Plan) -> Growing:
         """Return the joins of an accepted canvas that still grow."""
@@ -137,6 +141,7 @@ class Coordinator:
             try:
                 async with self.store.signals() as signals:
                     self.waits.recheck()
+                    await self.revocations.reload()
                     async for number, text in signals:
                         self._signal(number, text)
             except (StoreError, OSError) as error:
@@ -145,6 +150,8 @@ class Coordinator:
 
     def _signal(self, number: int, text: str) -> None:
         match text.split(" "):
+            case ["revoked"]:
+                self._revoked.set()
             case ["wake", namespace, queue, count]:
                 self.registry.wake(number, Wake(namespace, queue, int(count)))
             case ["end", canvas_id, index]:
@@ -154,6 +161,13 @@ class Coordinator:
                 self.registry.cancel(session, token, terminate=terminate == "1")
             case _:
                 _log.warning("signal.unknown partition=%d", number)
+
+    async def _reload(self) -> None:
+        """Read what is revoked whenever it has changed."""
+        while True:
+            await self._revoked.wait()
+            self._revoked.clear()
+            await self.revocations.reload()
 
     async def _recheck(self) -> None:
         while True:

@@ -108,6 +108,7 @@ class Session:
         self._granted: list[Exchanged] = []
         self._uncertain: set[int] = set()
         """Partitions whose last call was a submission that was not answered."""
+        self._taken_back: list[TokenRef] = []
         self._closed = False
         self._draining = False
         self._drained = False
@@ -168,6 +169,12 @@ class Session:
         self._inbox.append(incoming)
         self._event.set()
 
+    def take_back(self, token: TokenRef) -> None:
+        """Give back a task that was granted and has not been sent."""
+        self.credits += 1
+        self._taken_back.append(token)
+        self._event.set()
+
     def cancel(self, token: TokenRef, *, terminate: bool) -> None:
         """Tell the worker that an attempt is cancelled."""
         self._cancellations.append((token, terminate))
@@ -220,6 +227,9 @@ class Session:
             self.credits += frame.credits
             out.acknowledged = frame.number
             out.refusals += _sort(frame, frames, len(self._partitions))
+        taken_back, self._taken_back = self._taken_back, []
+        for token in taken_back:
+            frames.setdefault(partition_of(CanvasId(token.canvas_id)), Frame()).returned.append(token)
         if not frames and self.credits > 0 and not self._full:
             frames = {number: Frame() for number in self._next_hungry()}
         if len(frames) == 1:

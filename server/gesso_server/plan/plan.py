@@ -89,11 +89,11 @@ class TaskNode:
     source: Source | None
     group: int | None
     """The join that it begins a member of; None for a task that is no first stage of a member."""
-    member_of: int | None = None
-    """The join that a task is a member of whose place this one takes; None for any other."""
     task_id: str = ""
     """The id that it goes by; empty for its own."""
     edges: list[Edge] = field(default_factory=list)
+    member_of: int | None = None
+    """The join that a task is a member of whose place this one takes; None for any other."""
 
 
 @dataclass(slots=True)

@@ -11,6 +11,7 @@ import grpc
 
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import value_item_pb2, worker_service_pb2
+from gesso_server.config import DEFAULT_NAMESPACE
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Settled, Step
@@ -23,8 +24,7 @@ from gesso_server.rpc.service import Context
 from gesso_server.store.partition import Accepted, LookedCanvas
 from gesso_server.store.records import State
 
-NAMESPACE = "default"
-"""The namespace of callers without credentials."""
+NAMESPACE = DEFAULT_NAMESPACE
 
 _REQUEST_ID_BYTES = 128
 _TRACESTATE_BYTES = 512
@@ -239,8 +239,10 @@ class Canvases:
     async def revoke_nodes(self, request: pb.RevokeNodesRequest, _context: Context) -> pb.RevokeNodesResponse:
         """Serve CoordinatorService.RevokeNodes."""
         if request.stamps:
-            text = "revoking by stamp is not served yet"
-            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "stamps")
+            values = [(key, value) for key, stamp in request.stamps.items() for value in stamp.values]
+            if len(values) > _PAGE_LIMIT:
+                raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} stamps' values", "stamps")
+            await self._coordinator.revocations.add(values)
         if len(request.node_ids) > _PAGE_LIMIT:
             raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} nodes", "node_ids")
         refs = [await self._ref(text, "node_ids") for text in request.node_ids]

@@ -13,7 +13,7 @@ from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import Timing
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLostError
-from gesso_server.ids import parse_node_id
+from gesso_server.ids import CanvasId, NodeRef, parse_node_id
 from gesso_server.rpc.assignments import Assignments
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.refusal import Refusal, draining, invalid
@@ -79,7 +79,7 @@ class Work:
         reader = asyncio.create_task(_read(session, reports, requests, self._coordinator.config.timing))
         try:
             while (out := await session.exchange()) is not None:
-                yield await self._frame(out)
+                yield await self._frame(session, out)
             await reader
         finally:
             reader.cancel()
@@ -96,10 +96,28 @@ class Work:
             _set_token(response.welcome.drops.add(), hello.held[position])
         return response
 
-    async def _frame(self, out: Outgoing) -> pb.WorkResponse:
+    async def _revoke(self, session: Session, response: pb.WorkResponse) -> None:
+        """Take back the assignments that bear a revoked stamp."""
+        kept = []
+        for assignment in response.assignments:
+            stamps = {key: stamp.values for key, stamp in assignment.stamps.items()}
+            if self._coordinator.revocations.hit(stamps):
+                token = _token(assignment.token)
+                ref = NodeRef(CanvasId(token.canvas_id), token.index)
+                await self._coordinator.cancellations.nodes(NAMESPACE, [ref], terminate=False)
+                session.take_back(token)
+            else:
+                kept.append(assignment)
+        if len(kept) < len(response.assignments):
+            del response.assignments[:]
+            response.assignments.extend(kept)
+
+    async def _frame(self, session: Session, out: Outgoing) -> pb.WorkResponse:
         response = pb.WorkResponse(acknowledged_frame=out.acknowledged, draining=out.draining)
         for grant in out.grants:
             await self._assignments.add(response, grant, out.contexts)
+        if self._coordinator.revocations:
+            await self._revoke(session, response)
         for token, terminate in out.cancellations:
             cancellation = response.cancellations.add(terminate=terminate)
             _set_token(cancellation.token, token)

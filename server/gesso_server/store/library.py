@@ -15,7 +15,7 @@ from typing import NamedTuple
 _PARTS = ("keys", "nodes", "canvases", "ready", "templates", "graph", "joins", "call", "leases", "reports")
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list",
+    "cancel", "naming", "list", "revocations",
 )  # fmt: skip
 
 

@@ -459,6 +459,18 @@ class Partition:
         found = await self._call("naming_get", self._key, [namespace, task_id])
         return found.decode() if found else None
 
+    async def revoke_stamps(self, namespace: str, values: Sequence[tuple[str, str]], *, ttl_ms: int) -> None:
+        """Revoke whatever bears one of these stamps' values, now or later, and tell every coordinator."""
+        await self._call(
+            "revocations_add", self._key, [namespace, ttl_ms, *(part for pair in values for part in pair)]
+        )
+
+    async def revoked_stamps(self, namespace: str) -> set[tuple[str, str]]:
+        """Return the stamps' values that are revoked."""
+        found = await self._call("revocations_list", self._key, [namespace])
+        pairs = (item.decode().partition("\0") for item in found)
+        return {(stamp, value) for stamp, _, value in pairs}
+
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
         return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]

@@ -135,6 +135,7 @@ class Store:
     async def signals(self) -> AsyncGenerator[AsyncIterator[tuple[int, str]], None]:
         """Subscribe to the signals for this coordinator: the partition's number and the text of each."""
         channels = {f"gesso:{{{p.number}}}:ch:{self.coordinator}": p.number for p in self.partitions}
+        channels["gesso:{0}:ch:all"] = 0
         # A connection of its own: a blocking read must have no socket timeout, a call must.
         redis = Redis.from_url(self.url, retry=Retry(NoBackoff(), 0), health_check_interval=5)
         subscription = redis.pubsub(ignore_subscribe_messages=True)

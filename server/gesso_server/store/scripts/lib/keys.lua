@@ -12,6 +12,7 @@ function keys.sessions(K) return K .. ':sessions' end                     -- zse
 function keys.session(K, sid) return K .. ':s:' .. sid end                -- hash: epoch, seq, grants, queues, ...
 function keys.numbers(K) return K .. ':nums' end                         -- hash: short number -> session
 function keys.task_id(K, ns, id) return K .. ':id:' .. ns .. ':' .. id end  -- string: node id
+function keys.revoked(K, ns) return K .. ':rev:' .. ns end                -- zset: stamp, NUL, value -> until when, ms
 function keys.names(K, sid) return K .. ':n:' .. sid end                  -- set: task names that it knows
 function keys.held(K, sid) return K .. ':h:' .. sid end                   -- hash: canvas:index -> attempt,nonce,started
 function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: priorities with work
