@@ -1,0 +1,123 @@
+"""The project whose canvases the acceptance tests run, and the ledger that counts what its tasks did."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from gesso import App, Signature, signature
+
+app = App("acceptance")
+
+
+@app.task
+def add(x: int, y: int) -> int:
+    """Add two numbers."""
+    return x + y
+
+
+@app.task
+def total(values: list[int]) -> int:
+    """Add up."""
+    return sum(values)
+
+
+@app.task
+def mark(ledger: str, key: int) -> int:
+    """Work for a millisecond, write into the ledger that `key` was done, and return it."""
+    time.sleep(0.001)
+    write(ledger, str(key))
+    return key
+
+
+@app.task
+def mark_next(value: int, ledger: str) -> int:
+    """Write `value + 1` into the ledger, and return it."""
+    return mark(ledger, value + 1)
+
+
+@app.task
+def close_books(values: list[int], ledger: str) -> int:
+    """Write into the ledger that a body ran, and add up what it was given."""
+    write(ledger, "body")
+    return sum(values)
+
+
+@app.task
+def hold(gate: str, ledger: str, key: int) -> int:
+    """Write into the ledger, and wait until the named pipe `gate` is opened for writing."""
+    write(ledger, str(key))
+    Path(gate).read_text()
+    return key
+
+
+@app.task
+def boom(text: str) -> None:
+    """Fail."""
+    raise ValueError(text)
+
+
+class KilnError(Exception):
+    """An error that no client knows."""
+
+
+@app.task
+def boom_strangely(text: str) -> None:
+    """Fail with an error that no client knows."""
+    raise KilnError(text)
+
+
+@app.task
+def leave(ledger: str) -> None:
+    """End the process, past everything that could catch it."""
+    write(ledger, "left")
+    os._exit(7)
+
+
+def call(name: str, *args: Any, **kwargs: Any) -> Signature[Any]:
+    """Return a signature of a task of this project, to be sent by the current app."""
+    made: Signature[Any] = signature(f"{__name__}.{name}", args=args, kwargs=kwargs)
+    return made
+
+
+def write(ledger: str, key: str) -> None:
+    """Add a line, in one piece whoever else writes: `key`, and who did it."""
+    file = os.open(ledger, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(file, f"{key} {os.getpid()}\n".encode())
+    finally:
+        os.close(file)
+
+
+class Ledger:
+    """What tasks did, counted outside of the system.
+
+    Attributes:
+        path: The tasks' argument.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Nothing is done."""
+        self.path = str(folder / "ledger")
+
+    def counts(self) -> Counter[str]:
+        """Return how often each key was done."""
+        return Counter(key for key, _ in self._entries())
+
+    def __len__(self) -> int:
+        return len(self._entries())
+
+    def process_ids(self) -> list[int]:
+        """Return who did something, without repeats, in the order they began."""
+        return list(dict.fromkeys(int(process_id) for _, process_id in self._entries()))
+
+    def _entries(self) -> list[tuple[str, str]]:
+        try:
+            text = Path(self.path).read_text()
+        except FileNotFoundError:
+            return []
+        whole, _, _ = text.rpartition("\n")
+        return [(key, process_id) for key, process_id in (line.split() for line in whole.splitlines())]

@@ -1,0 +1,40 @@
+"""A coordinator in the test's own process, with a store of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import grpc
+import pytest
+
+from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
+from gesso_server.config import ServerConfig
+from gesso_server.main import Started, serving
+
+
+@pytest.fixture
+def config(request: pytest.FixtureRequest) -> ServerConfig:
+    """How the coordinator runs; `@pytest.mark.parametrize("config", …, indirect=True)` sets another."""
+    return getattr(request, "param", ServerConfig())
+
+
+@pytest.fixture
+async def started(config: ServerConfig, tmp_path: Path) -> AsyncIterator[Started]:
+    """A coordinator that serves."""
+    async with serving(replace(config, address="localhost:0", data=tmp_path / "data")) as started:
+        yield started
+
+
+@pytest.fixture
+async def channel(started: Started) -> AsyncIterator[grpc.aio.Channel]:
+    """A connection to it."""
+    async with grpc.aio.insecure_channel(started.address) as channel:
+        yield channel
+
+
+@pytest.fixture
+async def client(channel: grpc.aio.Channel) -> CoordinatorServiceStub:
+    """A client of it."""
+    return CoordinatorServiceStub(channel)  # type: ignore[no-untyped-call]  # generated

@@ -1,0 +1,150 @@
+"""A worker made by hand: it speaks WorkerService, and does what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
+
+import grpc
+
+from gesso.v1 import worker_service_pb2 as pb
+
+LIMIT_SECONDS = 20.0
+Found = TypeVar("Found")
+Answer = Callable[[pb.Assignment], pb.Outcome]
+_PATH = "/gesso.v1.WorkerService/Work"
+
+
+def hello(session: str = "", **fields: object) -> pb.WorkRequest:
+    """Return a hello that is taken, with other fields where given."""
+    known: dict[str, object] = {
+        "protocol_version": 1,
+        "session_id": session or secrets.token_hex(8),
+        "epoch": 1,
+        "queues": ["default"],
+        "tasks": ["add", "tsum"],
+        "slot_count": 4,
+        "worker": "by-hand",
+    }
+    return pb.WorkRequest(hello=pb.WorkRequest.Hello(**(known | fields)))  # type: ignore[arg-type]  # the fields' own
+
+
+def done(assignment: pb.Assignment) -> pb.Outcome:
+    """End a task well, with its name and its input as value."""
+    kind = assignment.WhichOneof("input")
+    taken: object = None
+    if kind == "value":
+        taken = json.loads(assignment.value.data)
+    elif kind == "values":
+        taken = [json.loads(value.data) for value in assignment.values.values]
+    outcome = pb.Outcome()
+    outcome.value.data = json.dumps([assignment.signature.task, taken]).encode()
+    return outcome
+
+
+class Stream:
+    """One stream of a worker."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        """Open it; nothing is said."""
+        call = channel.stream_stream(
+            _PATH, request_serializer=lambda message: message, response_deserializer=pb.WorkResponse.FromString
+        )
+        self.call = call()
+        self.frames: list[pb.WorkResponse] = []
+        self.assignments: list[pb.Assignment] = []
+        self._number = 0
+        self._changed = asyncio.Event()
+        self._reader = asyncio.create_task(self._read())
+
+    async def send(self, message: pb.WorkRequest | bytes) -> None:
+        """Send a message, or bytes that are none."""
+        await self.call.write(message if isinstance(message, bytes) else message.SerializeToString())
+
+    async def frame(self, **fields: object) -> None:
+        """Send a frame with the next number."""
+        self._number += 1
+        await self.send(pb.WorkRequest(frame=self._number, **fields))  # type: ignore[arg-type]  # the fields' own
+
+    async def report(self, assignments: Iterable[pb.Assignment], answer: Answer = done, *, credit_count: int = 0) -> None:
+        """Report how tasks ended."""
+        reports = [pb.Report(token=assignment.token, outcome=answer(assignment)) for assignment in assignments]
+        await self.frame(reports=reports, credit_count=credit_count)
+
+    async def until(self, look: Callable[[], Found]) -> Found:
+        """Wait until `look` returns something true, and return it."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not (found := look()):
+                assert not self._reader.done(), "the stream has ended"
+                await self._changed.wait()
+                self._changed.clear()
+        return found
+
+    async def take(self, count: int = 1) -> list[pb.Assignment]:
+        """Wait for so many assignments since the start; return the last ones."""
+        await self.until(lambda: len(self.assignments) >= count)
+        return self.assignments[-count:]
+
+    async def acknowledged(self) -> None:
+        """Wait until every frame was applied."""
+        await self.until(lambda: any(frame.acknowledged_frame == self._number for frame in self.frames))
+
+    async def ended(self) -> grpc.aio.AioRpcError | None:
+        """Wait for the stream's end; return its error."""
+        async with asyncio.timeout(LIMIT_SECONDS):
+            return await asyncio.shield(self._reader)
+
+    async def close(self) -> None:
+        """End the stream, in good order if it still lives."""
+        if not self.call.done():
+            with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+                await self.frame(goodbye=pb.WorkRequest.Goodbye())
+                await self.call.done_writing()
+        with suppress(grpc.aio.AioRpcError, TimeoutError):
+            await self.ended()
+        self.call.cancel()
+
+    async def _read(self) -> grpc.aio.AioRpcError | None:
+        try:
+            async for frame in self.call:
+                self.frames.append(frame)
+                self.assignments += frame.assignments
+                self._changed.set()
+        except grpc.aio.AioRpcError as error:
+            return error
+        except asyncio.CancelledError:  # how a call ends that was cancelled here
+            pass
+        finally:
+            self._changed.set()
+        return None
+
+
+@asynccontextmanager
+async def working(
+    channel: grpc.aio.Channel, *, slots: int = 16, answer: Answer = done, tasks: Sequence[str] = ("add", "tsum")
+) -> AsyncIterator[Stream]:
+    """Run every task that comes, until the context ends."""
+    stream = Stream(channel)
+    await stream.send(hello(tasks=tasks))
+    await stream.until(lambda: stream.frames)
+    await stream.frame(credit_count=slots)
+    worker = asyncio.create_task(_work(stream, answer))
+    try:
+        yield stream
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+        await stream.close()
+
+
+async def _work(stream: Stream, answer: Answer) -> None:
+    seen = 0
+    while True:
+        await stream.until(lambda: len(stream.assignments) > seen)
+        batch, seen = stream.assignments[seen:], len(stream.assignments)
+        await stream.report(batch, answer, credit_count=len(batch))
