@@ -137,7 +137,7 @@ class ValueReader:
         self._put(self._lists.pop())
 
     def _outcome(self, outcome: value_item_pb2.ValueItem.MemberOutcome) -> None:
-        state = states.shown_state(outcome.state)
+        state = states.shown_state(outcome.state) if outcome.state in states.FINAL else states.PENDING
         if outcome.state == _State.STATE_SUCCEEDED:
             self._awaited = state
             return
