@@ -79,7 +79,15 @@ def _chain(steps: tuple[Element, ...]) -> Stages:
 
 
 def _kept(step: Element) -> bool:
-    return isinstance(step, Chord) or (isinstance(step, Group) and step.keep)
+    """Return whether a step is a fan whatever it comes to; a group is if one that is unrolled into it is."""
+    match step:
+        case Chord():
+            return True
+        case Group():
+            inner = (each for each in step.members if isinstance(each, Group) and each.policy == _DEFAULT)
+            return step.keep or any(map(_kept, inner))
+        case _:
+            return False
 
 
 def _fan(members: tuple[Element, ...], element: Group | Chord) -> Fan:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from gesso_server.ids import CanvasId
+from gesso_server.store.errors import StoreUnavailable
 from gesso_server.store.records import StoredNode
 
 
@@ -304,6 +305,9 @@ class Partition:
         )  # fmt: skip
         if reply[0] == b"R":
             return None
+        if reply[0] == b"L":
+            message = "the canvas took too long to be staged and was removed"
+            raise StoreUnavailable(message)
         if reply[0] == b"K":
             known = Accepted(
                 canvas_id=CanvasId(reply[1].decode()), known=True, last=_optional(reply[2]),

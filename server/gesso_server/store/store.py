@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from hashlib import sha256
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -34,6 +34,7 @@ from redis.exceptions import (
 from gesso_server.ids import PARTITION_LIMIT, CanvasId, partition_of
 from gesso_server.store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
 from gesso_server.store.library import library
+from gesso_server.store.packing import packing_pool
 from gesso_server.store.partition import Partition
 
 _log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Store:
         self.coordinator = coordinator
         self.partitions: list[Partition] = []
         self._library = library()
-        pool: BlockingConnectionPool = BlockingConnectionPool.from_url(
+        pool = packing_pool(
             url, max_connections=_CONNECTIONS, timeout=CALL_TIMEOUT_S, socket_timeout=CALL_TIMEOUT_S,
             socket_connect_timeout=CALL_TIMEOUT_S, retry=Retry(NoBackoff(), 0), retry_on_error=[],
         )  # fmt: skip
@@ -163,31 +164,29 @@ class Store:
     async def _call(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any:
         name = self._library.function(function)
         try:
-            async with asyncio.timeout(CALL_TIMEOUT_S), _cancellable():
-                try:
-                    return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
-                except ResponseError as error:
-                    if "Function not found" not in str(error):
-                        raise
-                    await self._load()
-                    return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
+            try:
+                return await self._fcall(name, key, args)
+            except ResponseError as error:
+                if "Function not found" not in str(error):
+                    raise
+                await self._load()
+                return await self._fcall(name, key, args)
         except RedisError as error:
             raise _translated(error) from error
         except (TimeoutError, OSError) as error:
             message = f"the store did not answer {function} in time"
             raise StoreUnavailable(message) from error
 
-
-@asynccontextmanager
-async def _cancellable() -> AsyncGenerator[None, None]:
-    """Let a cancellation through: redis-py (8.1) loses one that comes while it looks for a connection."""
-    task = asyncio.current_task()
-    before = task.cancelling() if task is not None else 0
-    try:
-        yield
-    finally:
-        if task is not None and task.cancelling() > before:
-            raise asyncio.CancelledError
+    async def _fcall(self, name: str, key: str, args: Sequence[bytes | str | int]) -> Any:
+        # The pool's and the socket's timeouts limit it. A cancellation is let through: redis-py (8.1) loses one that
+        # comes while it looks for a connection.
+        task = asyncio.current_task()
+        before = task.cancelling() if task is not None else 0
+        try:
+            return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
+        finally:
+            if task is not None and task.cancelling() > before:
+                raise asyncio.CancelledError
 
 
 def _translated(error: RedisError) -> StoreError:

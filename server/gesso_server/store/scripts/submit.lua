@@ -12,7 +12,8 @@
 -- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
 --         more, as `exchange` returns them,
 --         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
---         {'R'} when it is known with another one.
+--         {'R'} when it is known with another one,
+--         {'L'} when parts that were staged are there no more.
 
 redis.register_function{function_name = '@LIBRARY@_submit', callback = function(KEYS, ARGV)
   local K, cid, ns = KEYS[1], ARGV[1], ARGV[2]
@@ -29,12 +30,14 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
     end
   end
   local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[26 + i]) end
   local at = 27 + lanes
+  local staged = (#ARGV - at - 2 * pairs_of_templates + 1) / 3 < tonumber(ARGV[7])
+  -- Parts are staged and removed from the first node on.
+  if staged and redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[26 + i]) end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
   write_nodes(K, cid, ARGV, at)
-  local staged = (#ARGV - at + 1) / 3 < tonumber(ARGV[7])
   local meta = keys.meta(K, cid)
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''
   local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17], 'last', ARGV[8],

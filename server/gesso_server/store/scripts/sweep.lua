@@ -21,6 +21,10 @@ local function remove(call, cid)
     redis.call('HSET', meta, 'removed', to + 1)
     return false
   end
+  for _, lane in ipairs(redis.call('HVALS', keys.lanes(call.K, cid))) do
+    local prio, queue = string.match(lane, '^(%d)|([^|]*)')
+    redis.call('UNLINK', keys.ready(call.K, cid, queue, prio)) -- what expired in its queue
+  end
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
     redis.call('UNLINK', keys.arrivals(call.K, cid, index))
   end
@@ -57,7 +61,7 @@ local function expire(call)
   local late = redis.call('ZRANGEBYSCORE', keys.expiry(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
   for _, field in ipairs(late) do
     local canvas, node = leases.node_of(call, field)
-    if node and (node.state == 'T' or node.state == 'W') then graph.finish(call, canvas, node, 'X') end
+    if node and (node.state == 'T' or node.state == 'W' or node.state == 'Y') then graph.finish(call, canvas, node, 'X') end
   end
   if #late > 0 then redis.call('ZREM', keys.expiry(call.K), unpack(late)) end
   return #late

@@ -85,10 +85,15 @@ function graph.last_start(canvas, node)
   return expires and tonumber(expires)
 end
 
+-- Let a sweep end a task that waits past its last start.
+function graph.watch_expiry(call, canvas, node)
+  local expires = graph.last_start(canvas, node)
+  if expires then redis.call('ZADD', keys.expiry(call.K), expires, canvas.id .. ':' .. node.index) end
+end
+
 local function start_timed(call, canvas, lane_id, index)
   local node = nodes.get(call, canvas.id, index)
-  local expires = graph.last_start(canvas, node)
-  if expires then redis.call('ZADD', keys.expiry(call.K), expires, canvas.id .. ':' .. index) end
+  graph.watch_expiry(call, canvas, node)
   local due = due_time(call, node)
   if due and due > call.now then
     node.state = 'T'

@@ -255,6 +255,7 @@ function leases.release(call, canvas, node, crashed)
   end
   node.state = 'W'
   nodes.touch(call, canvas.id, node)
+  graph.watch_expiry(call, canvas, node)
   ready.put_back(call, canvas, node)
 end
 

@@ -13,6 +13,7 @@ local function current(call, cid, index, attempt, nonce)
 end
 
 local function requeue(call, canvas, node, delay)
+  graph.watch_expiry(call, canvas, node)
   if delay > 0 then
     node.state = 'Y'
     nodes.touch(call, canvas.id, node)
