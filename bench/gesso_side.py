@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -54,7 +54,7 @@ class GessoSide:
 
 
 @contextmanager
-def gesso_side(processes: int) -> Iterator[GessoSide]:
+def gesso_side(processes: int) -> Generator[GessoSide]:
     """Run Gesso."""
     with tempfile.TemporaryDirectory(prefix="gesso-bench-") as folder:
         data, log = f"{folder}/data", Path(folder, "log")

@@ -32,6 +32,7 @@ from gesso.canvas import (
     signature,
 )
 from gesso.codec import register_codec
+from gesso.eager import EagerGroupResult, EagerResult
 from gesso.errors import (
     AccessDenied,
     ChordError,
@@ -43,6 +44,7 @@ from gesso.errors import (
     InvalidArgument,
     InvalidCanvas,
     JoinTimeout,
+    MaxRetriesExceededError,
     NotFound,
     NotServed,
     Reject,
@@ -98,6 +100,8 @@ __all__ = [  # noqa: RUF022 - by idea
     # Results.
     "AsyncResult",
     "GroupResult",
+    "EagerResult",
+    "EagerGroupResult",
     "allow_join_result",
     # What a task ended with.
     "TaskError",
@@ -105,6 +109,7 @@ __all__ = [  # noqa: RUF022 - by idea
     "WorkerLost",
     "TaskRevokedError",
     "JoinTimeout",
+    "MaxRetriesExceededError",
     "Failure",
     "failure_of",
     # What a task says about how it is to end.

@@ -56,6 +56,8 @@ class App:
         submit_timeout: How long sending may take, while no coordinator answers.
         always_eager: Whether `delay` and the like run canvases in this process at once, as `apply` does.
         eager_propagates: Whether what such a canvas failed with is raised at once.
+        allow_error_cb_on_chord_header: Whether a chord's error links run for each failed member of its header,
+            too.
         options: Given to every task, such as `queue`, `priority`, `time_limit`.
     """
 
@@ -68,6 +70,7 @@ class App:
         submit_timeout: Timeout = connection.CALL_TIMEOUT,
         always_eager: bool = False,
         eager_propagates: bool = False,
+        allow_error_cb_on_chord_header: bool = False,
         **options: Any,
     ) -> None:
         self.name = name
@@ -75,6 +78,7 @@ class App:
         self.submit_timeout = submit_timeout
         self.always_eager = always_eager
         self.eager_propagates = eager_propagates
+        self.allow_error_cb_on_chord_header = allow_error_cb_on_chord_header
         self.options = options
         self._given_address = address
         self._address: str | None = None
@@ -220,7 +224,7 @@ class App:
         """
         if self.always_eager:
             return self.apply(canvas)
-        request, groups = submission(canvas)
+        request, groups = submission(canvas, error_links_on_header=self.allow_error_cb_on_chord_header)
         if not groups:
             return self._submit(request, canvas.id)
         response = self.coordinator.stream(request, groups)

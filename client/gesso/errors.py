@@ -79,7 +79,7 @@ class Violation:
     """One field of a request that is wrong."""
 
     field: str
-    """Path of the field, such as `canvas.chain.steps[2].signature.task`."""
+    """Path of the field, such as `canvas.steps[2].signature.task`."""
     description: str
     """What is wrong with it."""
 

@@ -12,6 +12,7 @@ from gesso.request import joining_allowed
 from gesso.v1 import node_pb2, payload_pb2, task_error_pb2
 
 __all__ = [
+    "META",
     "MISSING",
     "Facts",
     "ResultHandle",
@@ -20,6 +21,10 @@ __all__ = [
     "remote_traceback",
     "shown_id",
 ]
+
+
+META: Final = ("result", "traceback", "name", "worker", "queue", "retries", "date_done", "children", "stamps")
+"""What Celery's task metadata holds beside the id and the state, as a result has it."""
 
 
 class _Missing:

@@ -19,7 +19,7 @@ from gesso.connection import Coordinator, End
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import NotFound
 from gesso.graph import DependencyGraph, graph_of, walk
-from gesso.handle import MISSING, Facts, ResultHandle, assert_may_wait, facts, remote_traceback
+from gesso.handle import META, MISSING, Facts, ResultHandle, assert_may_wait, facts, remote_traceback
 from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
@@ -394,6 +394,5 @@ class AsyncResult(Result[R]):
 
     def _get_task_meta(self) -> dict[str, Any]:
         """Return what is known, under Celery's keys, and the stamps under theirs."""
-        known = ("result", "traceback", "name", "worker", "queue", "retries", "date_done", "children", "stamps")
-        meta = {key: getattr(self, key) for key in known}
+        meta = {key: getattr(self, key) for key in META}
         return {**self.stamps, **meta, "task_id": self.id, "status": self.state}

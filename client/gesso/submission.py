@@ -22,8 +22,14 @@ _ROOM_BYTES = 4 << 10
 """What a request has beside its canvas, at the most."""
 
 
-def submission(canvas: Canvas) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]:
+def submission(
+    canvas: Canvas, *, error_links_on_header: bool = False
+) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]:
     """Return the request for a canvas, under a new request id, and what of it is still to be read.
+
+    Args:
+        canvas: Is not changed.
+        error_links_on_header: Whether a chord body's error links run for each failed member of the header, too.
 
     Returns:
         The request, and its groups that grow: those whose generator goes on, or all when the canvas is too large for
@@ -34,7 +40,7 @@ def submission(canvas: Canvas) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]
         ValueError: If an option is out of bounds, or it is too deep.
         InvalidCanvas: If what cannot grow is too large for one message.
     """
-    message, opened = wire.encode_open(canvas)
+    message, opened = wire.encode_open(canvas, error_links_on_header=error_links_on_header)
     groups = read_ahead(message, opened) if opened else []
     if message.ByteSize() > REQUEST_BYTES - _ROOM_BYTES:
         groups += split(message)

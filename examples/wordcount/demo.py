@@ -11,7 +11,7 @@ from pathlib import Path
 
 from picture import console, show_tree, show_words  # type: ignore[import-not-found] # beside this file
 from system import running_system  # type: ignore[import-not-found] # beside this file
-from tasks import app, count_words, list_files, merge, top_ten  # type: ignore[import-not-found] # beside this file
+from tasks import FILES, app, count_words, list_files, merge, top_ten  # type: ignore[import-not-found] # beside this file
 
 from gesso import chord
 
@@ -41,7 +41,8 @@ def count(places):
     result = (chord(header, merge.s()) | top_ten.s()).delay()
     words = result.get(timeout=300)
     seconds = time.perf_counter() - begin
-    show_words(words, f"The words of {len(files)} files, counted in {seconds:.2f} s")
+    more = " (there are more)" if len(files) == FILES else ""
+    show_words(words, f"The words of {len(files):,} files{more}, counted in {seconds:.2f} s")
     show_tree(app, listing.id)
     show_tree(app, result.id, names(files))
     console.print()

@@ -9,17 +9,19 @@ from gesso import App
 app = App("wordcount")
 
 WORD = re.compile(r"[^\W\d_]{4,}")  # four letters or more: shorter words say little
-MOST = 20_000  # different words of one file: a value has 1 MiB at most
+# A value has 1 MiB at most:
+FILES = 5_000  # that are listed
+MOST = 20_000  # different words of one file
 
 
 @app.task
 def list_files(places):
-    """Return the text files among some files and folders."""
+    """Return the text files among some files, and in some folders."""
     found = []
     for place in map(Path, places):
-        inside = place.rglob("[!.]*") if place.is_dir() else [place]
+        inside = visible_files(place) if place.is_dir() else [place]
         found += sorted(str(path) for path in inside if is_text(path))
-    return found
+    return found[:FILES]
 
 
 @app.task
@@ -44,9 +46,18 @@ def top_ten(counts):
     return Counter(counts).most_common(10)
 
 
+def visible_files(folder):
+    """Return the files in a folder, and in the folders in it, but for hidden ones."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return [
+        path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+
+
 def is_text(path):
-    """Return whether a path is that of a file that a person could read."""
-    if not path.is_file():
+    """Return whether a person could read a file."""
+    try:
+        with path.open("rb") as file:
+            return b"\0" not in file.read(1024)
+    except OSError:
         return False
-    with path.open("rb") as file:
-        return b"\0" not in file.read(1024)

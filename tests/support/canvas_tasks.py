@@ -129,5 +129,5 @@ def told_all(
     self: Task[..., Any], request: Request, exc: BaseException, traceback: str, /, *, run: str, label: int
 ) -> int:
     """Take note of a failure, and of where it happened."""
-    note(self, run, label, request.id, request.task, list(request.args), told(exc), isinstance(traceback, str))
+    note(self, run, label, request.id, request.task, list(request.args), told(exc), type(traceback).__name__)
     return label

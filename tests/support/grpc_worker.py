@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TypeVar
 
 import grpc
@@ -52,7 +53,9 @@ class Stream:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         """Open it; nothing is said."""
         call = channel.stream_stream(
-            _PATH, request_serializer=lambda message: message, response_deserializer=pb.WorkResponse.FromString
+            _PATH,
+            request_serializer=bytes,
+            response_deserializer=pb.WorkResponse.FromString,
         )
         self.call = call()
         self.frames: list[pb.WorkResponse] = []
@@ -70,9 +73,13 @@ class Stream:
         self._number += 1
         await self.send(pb.WorkRequest(frame=self._number, **fields))  # type: ignore[arg-type]  # the fields' own
 
-    async def report(self, assignments: Iterable[pb.Assignment], answer: Answer = done, *, credit_count: int = 0) -> None:
+    async def report(
+        self, assignments: Iterable[pb.Assignment], answer: Answer = done, *, credit_count: int = 0
+    ) -> None:
         """Report how tasks ended."""
-        reports = [pb.Report(token=assignment.token, outcome=answer(assignment)) for assignment in assignments]
+        reports = [
+            pb.Report(token=assignment.token, outcome=answer(assignment)) for assignment in assignments
+        ]
         await self.frame(reports=reports, credit_count=credit_count)
 
     async def until(self, look: Callable[[], Found]) -> Found:
@@ -125,8 +132,12 @@ class Stream:
 
 @asynccontextmanager
 async def working(
-    channel: grpc.aio.Channel, *, slots: int = 16, answer: Answer = done, tasks: Sequence[str] = ("add", "tsum")
-) -> AsyncIterator[Stream]:
+    channel: grpc.aio.Channel,
+    *,
+    slots: int = 16,
+    answer: Answer = done,
+    tasks: Sequence[str] = ("add", "tsum"),
+) -> AsyncGenerator[Stream, None]:
     """Run every task that comes, until the context ends."""
     stream = Stream(channel)
     await stream.send(hello(tasks=tasks))
@@ -142,9 +153,13 @@ async def working(
         await stream.close()
 
 
+def _more(stream: Stream, than: int) -> bool:
+    return len(stream.assignments) > than
+
+
 async def _work(stream: Stream, answer: Answer) -> None:
     seen = 0
     while True:
-        await stream.until(lambda: len(stream.assignments) > seen)
+        await stream.until(partial(_more, stream, seen))
         batch, seen = stream.assignments[seen:], len(stream.assignments)
         await stream.report(batch, answer, credit_count=len(batch))

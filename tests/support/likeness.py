@@ -95,12 +95,23 @@ class Live:
                 self._end(result)
         for result in results:
             if result is not None:
-                until(lambda canvas_id=result.canvas_id: self._ended(canvas_id), f"the end of {result.canvas_id}")
+                self.settle(result)
         ran: dict[str, list[str]] = {}
-        for line in self._ledger.read_text().splitlines() if self._ledger.exists() else ():
+        for line in self.taken():
             ran.setdefault(json.loads(line)[0], []).append(line)
-        self._ledger.unlink(missing_ok=True)
         return [self._likeness(reference, ran) for reference in references]
+
+    def settle(self, result: Result[Any]) -> None:
+        """Wait until everything of a canvas has ended, links too."""
+        canvas_id = result.canvas_id
+        assert canvas_id is not None, f"{result} is not known"
+        until(lambda: self._ended(canvas_id), f"the end of {canvas_id}")
+
+    def taken(self) -> list[str]:
+        """Return what tasks wrote down since the last call."""
+        lines = self._ledger.read_text().splitlines() if self._ledger.exists() else []
+        self._ledger.unlink(missing_ok=True)
+        return lines
 
     def _likeness(self, reference: Reference, ran: dict[str, list[str]]) -> Likeness:
         shown = reference.any_error
@@ -144,17 +155,17 @@ def _contested(node: Node) -> bool:
         return False
     match node.join.policy:
         case joins.All():
-            return bool(fates & _BAD) and Fate.IGNORED in fates
-        case joins.Quorum(count):
-            return _success_count(node) > count or len(node.members) < count
+            return (bool(fates & _BAD) and Fate.IGNORED in fates) or len(node.adders) > 1
+        case joins.Quorum(needed):
+            return bool(node.adders) or _success_count(node) > needed
         case joins.First():
-            return _success_count(node) > 1
+            return bool(node.adders) or _success_count(node) > 1
         case _:
-            return False
+            return len(node.adders) > 1
 
 
 def _success_count(node: Node) -> int:
-    return sum(member.fate is Fate.SUCCEEDED for member in (*node.members, *node.dropped))
+    return sum(member.fate is Fate.SUCCEEDED for member in node.members)
 
 
 def _causes(node: Node) -> set[str]:

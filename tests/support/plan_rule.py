@@ -68,6 +68,8 @@ class PlanRun:
                 case Start(run) | Open(run):
                     for index in run.indexes:
                         work += self._take(index) if end.state == "S" else self._close(index, source)
+                case _:
+                    raise AssertionError(edge)
 
     def _take(self, index: int) -> deque[tuple[Edge, int | None]]:
         if isinstance(self.plan.nodes[index], TaskNode):

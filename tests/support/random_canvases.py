@@ -6,7 +6,20 @@ from collections.abc import Iterator
 from random import Random
 from typing import Any
 
-from gesso import Canvas, Signature, chain, chord, chunks, first, group, quorum, settled, signature, xmap, xstarmap
+from gesso import (
+    Canvas,
+    Signature,
+    chain,
+    chord,
+    chunks,
+    first,
+    group,
+    quorum,
+    settled,
+    signature,
+    xmap,
+    xstarmap,
+)
 from support import canvas_tasks
 
 #: How likely each kind of task is.
@@ -53,6 +66,8 @@ class _Maker:
                 more["state"] = "SKIPPED"
             case "swap" | "grow":
                 more["canvas"] = self.element(min(depth, 3)).to_dict()
+            case _:
+                pass
         made = self._sig(kind, **more)
         return made.set(immutable=True) if self._likely(0.2) else made
 
@@ -64,7 +79,9 @@ class _Maker:
         self._label += 1
         args = [self._random.randrange(10) for _ in range(self._random.randrange(3))] if task != "map" else []
         known = {"run": self._run, "label": self._label, **kwargs}
-        return signature(f"{canvas_tasks.__name__}.{task}", args if not task.startswith("told") else (), known)
+        return signature(
+            f"{canvas_tasks.__name__}.{task}", args if not task.startswith("told") else (), known
+        )
 
     def _items(self) -> list[list[int]]:
         return [[self._random.randrange(10)] for _ in range(self._random.randrange(4))]
@@ -98,8 +115,16 @@ class _Maker:
     def _join(self, members: list[Canvas] | Iterator[Canvas]) -> dict[str, Any]:
         if not self._likely(0.12):
             return {}
-        counted = [quorum(1), quorum(2), first()]  # while members are read, it depends on the order what they do
-        return {"policy": self._random.choice([settled()] if isinstance(members, Iterator) else [settled(), *counted])}
+        counted = [
+            quorum(1),
+            quorum(2),
+            first(),
+        ]  # while members are read, it depends on the order what they do
+        return {
+            "policy": self._random.choice(
+                [settled()] if isinstance(members, Iterator) else [settled(), *counted]
+            )
+        }
 
     def _linked(self, canvas: Canvas, depth: int) -> Canvas:
         """Return a canvas, at times with links."""

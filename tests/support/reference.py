@@ -117,7 +117,9 @@ class Reference:
             return Outcome(before.kind, cause=before.cause, chord_error=behind, when=before.when)
         bad = [end for end in ends if end.kind != "S"]
         if not bad:
-            return Outcome("S", value=[end.value for end in ends], when=max([-1, *(end.when for end in ends)]))
+            return Outcome(
+                "S", value=[end.value for end in ends], when=max([-1, *(end.when for end in ends)])
+            )
         first = min(bad, key=lambda end: end.when)
         if first.kind == "I":
             return Outcome("I", when=first.when)

@@ -66,7 +66,7 @@ def _shapes(depth: int, *, links: bool) -> st.SearchStrategy[Element]:
         lambda steps: inner.map(lambda last: Chain((*steps, last)))
     )
     groups = st.builds(Group, several, keep=st.booleans())
-    chords = st.builds(lambda header, body: Chord(header, body), st.one_of(st.just(()), several), inner)
+    chords = st.builds(Chord, st.one_of(st.just(()), several), inner)
     kinds: list[st.SearchStrategy[Element]] = [plain, chains, groups, chords]
     if links:
         kinds.append(st.builds(lambda call, linked: replace(call, links=linked), plain, several))
@@ -104,6 +104,6 @@ def names(element: Element) -> list[str]:
             inner = element.steps
         case Group():
             inner = element.members
-        case Chord():
+        case _:
             inner = (*element.header, element.body)
     return [*(name for part in inner for name in names(part)), *found]

@@ -112,11 +112,13 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
         GessoError: If it was refused, or no coordinator answered in time.
     """
     home = app if app is not None else cast("App", canvas.app)
-    request, groups = submission(canvas)
+    request, groups = submission(canvas, error_links_on_header=home.allow_error_cb_on_chord_header)
     coordinator = registry.shared(home.address)
     if groups:
         response = await coordinator.stream(request, groups)
-        return result_of(response.last, home).submitted(None, canvas.id) if response.HasField("last") else None
+        return (
+            result_of(response.last, home).submitted(None, canvas.id) if response.HasField("last") else None
+        )
     end: End = asyncio.get_running_loop().create_future()
     response = await coordinator.submit(request, end, home.submit_timeout)
     if not response.HasField("last"):

@@ -279,7 +279,10 @@ class Group(Canvas):
         def linked(member: Canvas) -> None:
             for one in error_links:
                 member.link_error(without_ids(one))
-            while links and not member.known_empty:
+            nothing = member.known_empty
+            if isinstance(member, Group) and member.dissolves:
+                nothing = member.flat_count() == 0
+            while links and not nothing:
                 member.link(links.pop(0))
 
         if links or error_links:

@@ -164,7 +164,7 @@ class _Writer:
             options = {}
 
     def _group(self, group: Group, out: pb.Canvas, given: Options, path: str, depth: int) -> None:
-        out.group.keep = group.keep
+        out.group.keep = group.keep or _is_lazy(group.tasks)
         out.group.SetInParent()
         out.task_id = group.id or ""
         _write_join(group.join, out.group)
@@ -193,7 +193,7 @@ class _Writer:
         self, members: Members, out: Children, options: Options, place: tuple[str, str], depth: int
     ) -> None:
         path, field = place
-        if isinstance(members, Lazy) and self._opened is not None:
+        if self._opened is not None and _is_lazy(members):
             self._opened.append(OpenGroup(path, self._read(members, options, depth)))
             return
         paths = f"{path}.{field}" if self._opened is not None else ""
@@ -201,9 +201,16 @@ class _Writer:
             inside = f"{paths}[{index}]" if paths else ""
             self.write(member, out.add(), options, inside, depth + 1)
 
-    def _read(self, members: Lazy[Canvas], options: Options, depth: int) -> Iterator[pb.Canvas]:
+    def _read(self, members: Members, options: Options, depth: int) -> Iterator[pb.Canvas]:
         inside = _Writer(self._encoding, self._error_links_on_header, None)
-        for member in members.stream():
+        for member in members.stream() if isinstance(members, Lazy) else members:
+            if isinstance(member, Group) and member.dissolves and _is_lazy(member.tasks):
+                # Its members grow where it stands, as this group's own.
+                group = member.copy()
+                group.hand_links_down()
+                handed = self._merged(opts.handed_down(group.options), options)
+                yield from self._read(group.tasks, handed, depth)
+                continue
             message = pb.Canvas()
             inside.write(member, message, options, "", depth + 1)
             yield message
@@ -240,6 +247,13 @@ class _Writer:
         merged = dict(own)
         opts.merge(merged, given)
         return merged
+
+
+def _is_lazy(members: Members) -> bool:
+    """Return whether members are still to be read, among them those of groups that are unrolled."""
+    return isinstance(members, Lazy) or any(
+        isinstance(each, Group) and each.dissolves and _is_lazy(each.tasks) for each in members
+    )
 
 
 def _write_join(join: Join, out: pb.Group | pb.Chord) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ _LIMIT = timedelta(seconds=3)
 
 
 @contextmanager
-def reached(address: str) -> Iterator[App]:
+def reached(address: str) -> Generator[App]:
     """Lend an app for the coordinators at `address`, and tell what they refuse as a `CommandError`."""
     # Attempts that failed are for a log, and a command has none.
     logging.getLogger("gesso").addHandler(logging.NullHandler())

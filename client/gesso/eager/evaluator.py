@@ -145,6 +145,7 @@ class Evaluator:
                 tally.arrive(ended)
         while tally.added:
             canvas, adder = tally.added.pop(0)
+            node.adders.append(adder)
             fired = node.fate is not None
             ended = self._run(canvas, Place(begins=True, join=tally, stamps=adder.stamps))
             if ended is not None and fired:
@@ -162,8 +163,7 @@ class Evaluator:
         options = opts.handed_down(chord.options)
         chord.tasks.merge((), {}, options)
         chord.body.merge((), {}, opts.without(options, ("countdown", "eta")))
-        bodiless = _vanishes(chord.body) and _empty_group([chord.body]) is None
-        header = self._group(chord.tasks, place if bodiless else replace(place, id=None))
+        header = self._group(chord.tasks, replace(place, id=None))
         behind = Place(source=header, parent=header, join=place.join, stamps=place.stamps, id=place.id)
         return self._run(chord.body, behind) or header
 
@@ -273,6 +273,19 @@ def _vanishes(step: Canvas) -> bool:
     return isinstance(step, Group) and step.dissolves and step.flat_count() == 0
 
 
+def _is_nothing(canvas: Canvas) -> bool:
+    """Return whether an element has no value: a chain of nothing."""
+    return _vanishes(canvas) and _empty_group([canvas]) is None
+
+
+def _with_body(chord: Chord) -> Canvas:
+    """Return a chord, or the header alone of one whose body is nothing."""
+    if chord.body is None or not _is_nothing(chord.body):
+        return chord
+    chord.tasks.merge((), {}, opts.handed_down(chord.options))
+    return chord.tasks
+
+
 def _empty_group(steps: list[Canvas]) -> Group | None:
     """Return the group that a chain of only empty groups gives the value of; None if there is none."""
     for step in steps:
@@ -310,7 +323,9 @@ def _flat(group: Group) -> Iterator[Canvas]:
     for member in (each.as_element() for each in members):
         if isinstance(member, Group) and member.join == joins.DEFAULT:
             yield from _members(member)
-        elif not (_vanishes(member) and _empty_group([member]) is None):
+        elif isinstance(member, Chord):
+            yield _with_body(member)
+        elif not _is_nothing(member):
             yield member
 
 

@@ -77,6 +77,8 @@ class Node:
     """Links, then the next step, then canvases that it submitted."""
     members: list[Node] = field(default_factory=list)
     """For a join, the last node of each member, in order."""
+    adders: list[Node] = field(default_factory=list)
+    """For a join, the tasks that added members to it."""
     dropped: list[Node] = field(default_factory=list)
     """For a join, the last nodes of members that were added when it had ended."""
     last: Node | None = None

@@ -17,9 +17,9 @@ from gesso_server.plan import (
     Arrive,
     Element,
     Growth,
+    JoinNode,
     Plan,
     Room,
-    Source,
     Stand,
     TaskNode,
     compile_canvas,
@@ -95,9 +95,15 @@ class Extensions:
         return "\n".join(lines)
 
     async def growth(
-        self, namespace: str, join: NodeRef, source: Source | None, members: Sequence[Element]
+        self, namespace: str, ref: NodeRef, join: JoinNode, members: Sequence[Element]
     ) -> Growth:
         """Stage members that a growing join gains.
+
+        Args:
+            namespace: Whose it is.
+            ref: The join.
+            join: The join, as it was compiled.
+            members: What comes behind the members it has.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -105,11 +111,13 @@ class Extensions:
         """
 
         def compiled(room: Room) -> Growth:
-            return compile_growth(members, join.index, source, node_limit=self._limits.nodes, room=room)
+            return compile_growth(members, join, ref.index, node_limit=self._limits.nodes, room=room)
 
-        growth = compiled(await self._room(join.canvas_id, compiled(Room(0, 0, {}))))
-        await self._names.keep(namespace, join.canvas_id, growth)
-        await self._stage(join.canvas_id, growth)
+        # Behind the join, so that no index of the draft is taken for that of the source.
+        draft = compiled(Room(ref.index + 1, 0, {}))
+        growth = compiled(await self._room(ref.canvas_id, draft))
+        await self._names.keep(namespace, ref.canvas_id, growth)
+        await self._stage(ref.canvas_id, growth)
         return growth
 
     async def _canvas(self, canvas_id: CanvasId, element: Element) -> Plan:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import CanvasGoneError, Extensions
 from gesso_server.ids import CanvasId, NodeRef
-from gesso_server.plan import Element, JoinNode, Plan, Source
+from gesso_server.plan import Element, JoinNode, Plan
 from gesso_server.store.partition import GrowthStep, Partition
 from gesso_server.store.records import edges_text, runs_text
 
@@ -44,8 +44,8 @@ class Growing:
         self._partition = partition
         self._canvas_id = canvas_id
         self._namespace = namespace
-        self._joins: dict[int, tuple[int, Source | None]] = {
-            node.open_index: (index, node.source)
+        self._joins = {
+            node.open_index: (index, node)
             for index, node in enumerate(plan.nodes)
             if isinstance(node, JoinNode) and node.open_index is not None
         }
@@ -63,12 +63,15 @@ class Growing:
             CanvasTooLargeError: If the members come to too many nodes.
             StoreError: If the store does not answer.
         """
-        join, source = self._joins[number]
-        ref = NodeRef(self._canvas_id, join)
-        growth = await self._extensions.growth(self._namespace, ref, source, members)
+        index, join = self._joins[number]
+        growth = await self._extensions.growth(
+            self._namespace, NodeRef(self._canvas_id, index), join, members
+        )
+        if growth.inputs:
+            join.links = ()  # they hang behind the first member only
         self._step += 1
         step = GrowthStep(
-            number=self._step, join=join, node_count=len(growth.nodes), inputs=runs_text(growth.inputs) or "-",
+            number=self._step, join=index, node_count=len(growth.nodes), inputs=runs_text(growth.inputs) or "-",
             start=edges_text(growth.start), sealed=sealed,
         )  # fmt: skip
         found, duties = await self._partition.grow(self._canvas_id, step)

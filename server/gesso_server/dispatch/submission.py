@@ -48,6 +48,8 @@ class Submitted:
     """A canvas that was accepted."""
 
     accepted: Accepted
+    last_task_id: str
+    """The id that the client chose for its last node; empty for none."""
     end: asyncio.Future[Looked] | None
     """The end of its last node, if that was asked for and the canvas is new. Give it to `Waits.forget` in the end."""
 
@@ -101,7 +103,8 @@ class Submissions:
         partition = self._store.partition_for(submission.namespace, request)
         canvas_id = new_canvas_id(partition.number)
         if not submission.watch or plan.last is None:
-            return Submitted(await self._send(partition, submission, plan, canvas_id), None)
+            task_id = plan.nodes[plan.last].task_id if plan.last is not None else ""
+            return Submitted(await self._send(partition, submission, plan, canvas_id), task_id, None)
         # Waited for before it is sent: the end may be known before the answer to the submission is.
         last = NodeRef(canvas_id, plan.last)
         end = self._waits.expect(submission.namespace, last)
@@ -112,8 +115,8 @@ class Submissions:
             raise
         if accepted.known:
             self._waits.forget(last, end)
-            return Submitted(accepted, None)
-        return Submitted(accepted, end)
+            return Submitted(accepted, plan.nodes[plan.last].task_id, None)
+        return Submitted(accepted, plan.nodes[plan.last].task_id, end)
 
     async def _send(
         self, partition: Partition, submission: Submission, plan: Plan, canvas_id: CanvasId

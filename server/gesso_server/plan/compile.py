@@ -27,7 +27,7 @@ from gesso_server.plan.plan import (
     Template,
     runs,
 )
-from gesso_server.plan.stages import Fan, Stage, Stages, stages
+from gesso_server.plan.stages import Fan, Stage, Stages, coming, stages
 from gesso_server.plan.tree import Call, Counts, Element, Lane
 
 TEMPLATE_LIMIT = 256
@@ -76,14 +76,14 @@ def compile_canvas(element: Element, *, node_limit: int, room: Room = _NEW) -> P
 
 
 def compile_growth(
-    members: Iterable[Element], join: int, source: Source | None, *, node_limit: int, room: Room = _NEW
+    members: Iterable[Element], join: JoinNode, index: int, *, node_limit: int, room: Room = _NEW
 ) -> Growth:
     """Compile members that a join gains.
 
     Args:
         members: What comes behind the members it has.
-        join: The join's index.
-        source: The node that the join's control edge comes from.
+        join: The join, with what is to hang behind the members.
+        index: The join's index.
         node_limit: How many nodes the members may come to.
         room: Where they come to stand.
 
@@ -93,8 +93,9 @@ def compile_growth(
     """
     shared = _Shared(node_limit, room)
     compiler = _Compiler(shared, room.base)
-    inputs = compiler.members((stages(member) for member in members), source, join)
-    start = compiler.edges_behind(source)
+    sequences = coming(members, join.links, join.error_links)
+    inputs = compiler.members(sequences, join.source, index)
+    start = compiler.edges_behind(join.source)
     return Growth(
         room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs)
     )
@@ -227,6 +228,7 @@ class _Compiler:
 
     def _fan(self, fan: Fan, source: Source | None, group: int | None) -> int:
         join = JoinNode(fan.policy, source, group, fan.task_id, fan.open_index)
+        join.links, join.error_links = fan.links, fan.error_links
         index = self._add(join)
         self._behind(source).joins.append(index)
         join.inputs = runs(self.members(fan.members, source, index))

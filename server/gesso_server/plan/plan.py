@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from gesso_server.plan.tree import Call, Lane, Policy
+from gesso_server.plan.tree import Call, Element, Lane, Policy
 
 
 class Run(NamedTuple):
@@ -112,6 +112,10 @@ class JoinNode:
     behind: int = 0
     """How many nodes its members come to; they follow it."""
     edges: list[Edge] = field(default_factory=list)
+    links: tuple[Element, ...] = ()
+    """Of one that grows and has no member yet: what hangs behind the first one that comes."""
+    error_links: tuple[Element, ...] = ()
+    """Of one that grows: what hangs behind the failure of those that come."""
 
     @property
     def total(self) -> int:

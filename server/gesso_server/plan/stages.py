@@ -17,6 +17,7 @@ Source: `semantics.md`, Chains, Groups and Chords.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
@@ -33,6 +34,10 @@ class Fan:
     policy: Policy
     task_id: str = ""
     open_index: int | None = None
+    links: tuple[Element, ...] = ()
+    """Of one that grows and has no member yet: what hangs behind the first one that comes."""
+    error_links: tuple[Element, ...] = ()
+    """Of one that grows: what hangs behind the failure of those that come."""
 
 
 Stage: TypeAlias = Call | Fan
@@ -53,7 +58,7 @@ def stages(element: Element) -> Stages:
             body = _guarded(_linked(stages(element.body), element.links), element.error_links)
             header: Stages = (_fan(element.header, element),)
             if element.error_links_on_header:
-                header = _guarded(header, element.error_links)
+                header = _guarded(header, element.error_links + element.body.error_links)
             return (*header, *body)
         case _:
             assert_never(element)
@@ -91,10 +96,14 @@ def _kept(step: Element) -> bool:
 
 
 def _fan(members: tuple[Element, ...], element: Group | Chord) -> Fan:
-    found: list[Stages] = []
+    return Fan(tuple(side_by_side(members)), element.policy, element.task_id, element.open_index)
+
+
+def side_by_side(members: Iterable[Element]) -> Iterator[Stages]:
+    """Yield the stages of each member of a group; a group directly among them is its members."""
     for member in members:
         if isinstance(member, Call):
-            found.append((member,))
+            yield (member,)
             continue
         match stages(member):
             case ():
@@ -102,10 +111,24 @@ def _fan(members: tuple[Element, ...], element: Group | Chord) -> Fan:
             case (Fan() as inner,) if (
                 isinstance(member, Group) and inner.policy == _DEFAULT and inner.open_index is None
             ):
-                found.extend(inner.members)
+                yield from inner.members
             case sequence:
-                found.append(sequence)
-    return Fan(tuple(found), element.policy, element.task_id, element.open_index)
+                yield sequence
+
+
+def coming(
+    members: Iterable[Element], links: tuple[Element, ...], error_links: tuple[Element, ...]
+) -> Iterator[Stages]:
+    """Yield the stages of each member that comes to a fan that grows.
+
+    Args:
+        members: What comes.
+        links: What hangs behind the first of them.
+        error_links: What hangs behind the failure of each.
+    """
+    for member in side_by_side(members):
+        yield _guarded(_linked(member, links), error_links)
+        links = ()
 
 
 def _linked(sequence: Stages, links: tuple[Element, ...]) -> Stages:
@@ -116,8 +139,10 @@ def _linked(sequence: Stages, links: tuple[Element, ...]) -> Stages:
     match last:
         case Call():
             return (*before, _with_links(last, links))
-        case Fan(members=()):
+        case Fan(members=(), open_index=None):
             return sequence
+        case Fan(members=()):
+            return (*before, replace(last, links=(*last.links, *map(_immutable, links))))
         case Fan(members=(first, *others)):
             silent = tuple(map(_immutable, links))
             return (*before, replace(last, members=(_linked(first, silent), *others)))
@@ -134,9 +159,9 @@ def _guarded(sequence: Stages, error_links: tuple[Element, ...]) -> Stages:
         if isinstance(stage, Call):
             found.append(replace(stage, error_links=stage.error_links + error_links))
         elif position == len(sequence):
-            found.append(
-                replace(stage, members=tuple(_guarded(member, error_links) for member in stage.members))
-            )
+            members = tuple(_guarded(member, error_links) for member in stage.members)
+            later = () if stage.open_index is None else error_links
+            found.append(replace(stage, members=members, error_links=stage.error_links + later))
         else:
             found.append(stage)
     return tuple(found)

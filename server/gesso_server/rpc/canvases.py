@@ -65,7 +65,10 @@ class Canvases:
         if self._coordinator.draining:
             raise draining()
         made = await self._coordinator.submissions.submit(submission)
-        return submitted(made.accepted, self._coordinator.durability), made
+        response = submitted(made.accepted, self._coordinator.durability)
+        if made.last_task_id:
+            response.last.task_id = made.last_task_id
+        return response, made
 
     async def last_end(self, made: Submitted) -> pb.WaitNodeResponse | None:
         """Wait for the end of an accepted canvas's last node; None if it has none."""

@@ -23,7 +23,7 @@ from grpc_status import rpc_status
 from gesso.v1 import coordinator_service_pb2
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.dispatch.values import NoValueError
-from gesso_server.plan import CanvasTooLargeError
+from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
 from gesso_server.store.errors import StoreError, StoreFull
 
 _log = logging.getLogger(__name__)
@@ -113,6 +113,8 @@ def refused(error: Exception) -> Refusal:  # noqa: PLR0911  a table, a row each
             return error
         case CanvasTooLargeError():
             return invalid("NODE_LIMIT", str(error), "canvas", limit=str(error.limit))
+        case DuplicateIdError():
+            return invalid("DUPLICATE_ID", str(error), "canvas", task_id=error.task_id)
         case RequestIdReusedError():
             text = "the request id was used with another content"
             return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)

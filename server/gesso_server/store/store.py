@@ -142,6 +142,9 @@ class Store:
         subscription = redis.pubsub(ignore_subscribe_messages=True)
         try:
             await subscription.subscribe(*channels)
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():  # lost as in `_fcall`
+                raise asyncio.CancelledError
             yield self._messages(subscription, channels)
         except RedisError as error:
             raise _translated(error) from error

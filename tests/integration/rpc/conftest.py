@@ -9,9 +9,9 @@ from pathlib import Path
 import grpc
 import pytest
 
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 from gesso_server.config import ServerConfig
 from gesso_server.main import Started, serving
+from support.client import Client, client_of
 
 
 @pytest.fixture
@@ -35,6 +35,6 @@ async def channel(started: Started) -> AsyncIterator[grpc.aio.Channel]:
 
 
 @pytest.fixture
-async def client(channel: grpc.aio.Channel) -> CoordinatorServiceStub:
+async def client(channel: grpc.aio.Channel) -> Client:
     """A client of it."""
-    return CoordinatorServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+    return client_of(channel)

@@ -12,9 +12,9 @@ import pytest
 
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import error_reason_pb2
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 from gesso_server.config import Limits, ServerConfig
 from gesso_server.main import Started
+from support.client import Client
 from support.grpc_worker import working
 from support.messages import chain, read, refusal, sig
 
@@ -29,7 +29,7 @@ class Conversation:
         """Open it."""
         self.call = channel.stream_stream(
             "/gesso.v1.CoordinatorService/Converse",
-            request_serializer=lambda message: message,
+            request_serializer=bytes,
             response_deserializer=pb.ConverseResponse.FromString,
         )()
         self.frames: list[pb.ConverseResponse] = []
@@ -49,7 +49,9 @@ class Conversation:
         """Wait for a call's reply of a kind; return what it says."""
 
         def look() -> Any:
-            return next((reply for reply in self.replies if reply.call_id == number and reply.HasField(kind)), None)
+            return next(
+                (reply for reply in self.replies if reply.call_id == number and reply.HasField(kind)), None
+            )
 
         return getattr(await self.until(look), kind)
 
@@ -105,7 +107,9 @@ def wait(number: int, node_id: str, **fields: Any) -> Call:
     return Call(call_id=number, wait=pb.WaitNodeRequest(node_id=node_id, **fields))
 
 
-async def test_submission_that_waits_has_two_replies(channel: grpc.aio.Channel, conversation: Conversation) -> None:
+async def test_submission_that_waits_has_two_replies(
+    channel: grpc.aio.Channel, conversation: Conversation
+) -> None:
     """The first says that it was accepted, the second how it ended."""
     await conversation.send(submit(1, chain(sig(), sig()), wait=True), submit(2))
     submitted = await conversation.reply(1, "submitted")
@@ -114,7 +118,9 @@ async def test_submission_that_waits_has_two_replies(channel: grpc.aio.Channel, 
 
     assert ended.handle.node_id == submitted.last.node_id == f"{submitted.canvas_id}-1"
     assert ended.value.data == b'["add", ["add", null]]'
-    assert [reply.WhichOneof("result") for reply in conversation.replies if reply.call_id == 2] == ["submitted"]
+    assert [reply.WhichOneof("result") for reply in conversation.replies if reply.call_id == 2] == [
+        "submitted"
+    ]
 
 
 async def test_empty_canvas_has_one_reply(conversation: Conversation) -> None:
@@ -151,7 +157,7 @@ async def test_errors_belong_to_their_call(conversation: Conversation) -> None:
     assert errors[1].violations[0].field == "canvas.signature.task"
 
 
-async def test_request_id_is_recognized(conversation: Conversation, client: CoordinatorServiceStub) -> None:
+async def test_request_id_is_recognized(conversation: Conversation, client: Client) -> None:
     """The same request again is the same canvas, on any call; another content is refused."""
     first = await client.SubmitCanvas(pb.SubmitCanvasRequest(canvas=sig(), request_id="r"))
     await conversation.send(submit(1, sig(), request_id="r"), submit(2, sig("tsum"), request_id="r"))
@@ -191,7 +197,9 @@ async def test_wait_that_is_stopped_gets_no_reply(conversation: Conversation, st
 
 
 @pytest.mark.parametrize("number", [0, -1, 2])
-async def test_number_out_of_turn_ends_the_conversation_at_once(conversation: Conversation, number: int) -> None:
+async def test_number_out_of_turn_ends_the_conversation_at_once(
+    conversation: Conversation, number: int
+) -> None:
     """A number that is not positive, or in use, is a fault of the client; waits under way do not delay the answer."""
     await conversation.send(submit(1))
     submitted = await conversation.reply(1, "submitted")
@@ -234,10 +242,14 @@ async def test_half_closed_conversation_answers_what_is_under_way(
     async with working(channel):
         assert await conversation.ended() is None
 
-    assert sorted(reply.call_id for reply in conversation.replies if reply.HasField("ended")) == list(range(1, 51))
+    assert sorted(reply.call_id for reply in conversation.replies if reply.HasField("ended")) == list(
+        range(1, 51)
+    )
 
 
-async def test_waits_leave_nothing_behind(conversation: Conversation, started: Started, channel: grpc.aio.Channel) -> None:
+async def test_waits_leave_nothing_behind(
+    conversation: Conversation, started: Started, channel: grpc.aio.Channel
+) -> None:
     """However many waits there were, the coordinator's memory of them ends with them."""
     waits = started.coordinator.waits
     async with working(channel):
@@ -252,7 +264,7 @@ async def test_waits_leave_nothing_behind(conversation: Conversation, started: S
 
 
 async def test_draining_coordinator_asks_clients_to_move(
-    conversation: Conversation, started: Started, client: CoordinatorServiceStub
+    conversation: Conversation, started: Started, client: Client
 ) -> None:
     """A conversation is told to move, and new submissions are refused with a word on when to call again."""
     await conversation.send(submit(1))

@@ -6,9 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +15,10 @@ import grpc
 import pytest
 
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 from gesso_server.config import ServerConfig, Timing
 from gesso_server.main import Started, serving
 from integration.store.connections import DeathWatch
+from support.client import Client, client_of
 from support.grpc_worker import Stream, hello, working
 from support.messages import Refused, chain, chord, group, read, sig
 
@@ -36,9 +35,9 @@ async def other(started: Started) -> AsyncIterator[Started]:
         yield other
 
 
-def stub(channel: grpc.aio.Channel) -> CoordinatorServiceStub:
+def stub(channel: grpc.aio.Channel) -> Client:
     """Return a client."""
-    return CoordinatorServiceStub(channel)  # type: ignore[no-untyped-call]  # generated
+    return client_of(channel)
 
 
 async def test_two_coordinators_serve_the_same_canvas(started: Started, other: Started) -> None:
@@ -90,7 +89,10 @@ async def test_request_is_recognized_by_the_other_coordinator(started: Started, 
 
 async def test_draining_coordinator_asks_workers_to_move(started: Started, other: Started) -> None:
     """A worker is told, gets nothing more where it is, and takes what it holds along."""
-    async with grpc.aio.insecure_channel(other.address) as there, grpc.aio.insecure_channel(started.address) as here:
+    async with (
+        grpc.aio.insecure_channel(other.address) as there,
+        grpc.aio.insecure_channel(started.address) as here,
+    ):
         stream = Stream(there)
         first = hello()
         await stream.send(first)
@@ -133,7 +135,7 @@ def store_pid(started: Started) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for the store's process in /proc")
 async def test_coordinator_lives_through_an_outage_of_its_store(
-    started: Started, client: CoordinatorServiceStub, channel: grpc.aio.Channel
+    started: Started, client: Client, channel: grpc.aio.Channel
 ) -> None:
     """While the store is away calls are UNAVAILABLE with a word on when to repeat them; then everything goes on."""
     async with working(channel):
@@ -151,7 +153,7 @@ async def test_coordinator_lives_through_an_outage_of_its_store(
     assert refusals
 
 
-async def submit_until_taken(client: CoordinatorServiceStub) -> list[Refused]:
+async def submit_until_taken(client: Client) -> list[Refused]:
     """Submit until the store is back; return the errors met."""
     found: list[Refused] = []
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -169,7 +171,7 @@ async def submit_until_taken(client: CoordinatorServiceStub) -> list[Refused]:
     indirect=True,
 )  # fmt: skip
 async def test_task_of_a_broken_connection_goes_to_another_worker(
-    started: Started, client: CoordinatorServiceStub, channel: grpc.aio.Channel
+    started: Started, client: Client, channel: grpc.aio.Channel
 ) -> None:
     """A worker that is cut off and stays away loses its task after the grace time."""
     async with grpc.aio.insecure_channel(started.address) as elsewhere:
@@ -188,7 +190,7 @@ async def test_task_of_a_broken_connection_goes_to_another_worker(
     assert ended.HasField("value")
 
 
-async def test_wait_ends_with_its_caller(started: Started, client: CoordinatorServiceStub) -> None:
+async def test_wait_ends_with_its_caller(started: Started, client: Client) -> None:
     """A caller that goes away leaves no wait behind, at whatever moment it goes."""
     submitted = await client.SubmitCanvas(pb.SubmitCanvasRequest(canvas=sig()))
     for turns in range(40):
@@ -225,7 +227,7 @@ async def _line(process: asyncio.subprocess.Process) -> str:
 
 
 @asynccontextmanager
-async def coordinator_process(data: Path) -> AsyncIterator[CoordinatorProcess]:
+async def coordinator_process(data: Path) -> AsyncGenerator[CoordinatorProcess, None]:
     """Run a coordinator in a process of its own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, str(_PROGRAM), str(data), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
@@ -256,3 +258,12 @@ async def test_backlog_adds_little_memory(tmp_path: Path) -> None:
         after = await coordinator.resident_kib()
 
     assert after - before < _RISE_LIMIT_KIB
+
+
+async def test_coordinator_that_is_stopped_at_once_ends(started: Started) -> None:
+    """At whatever moment of its start a coordinator is stopped, it stops: no cancellation is lost on the way."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        for turns in range(20):
+            async with serving(ServerConfig(address="localhost:0", store=started.store)):
+                for _ in range(turns):
+                    await asyncio.sleep(0)

@@ -12,9 +12,9 @@ import pytest
 
 from gesso.v1 import coordinator_service_pb2 as cs
 from gesso.v1 import worker_service_pb2 as pb
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 from gesso_server.config import ServerConfig, Timing
 from gesso_server.main import Started
+from support.client import Client
 from support.grpc_worker import Stream, hello, working
 from support.messages import chain, chord, group, read, sig
 
@@ -37,7 +37,12 @@ BAD_HELLOS: dict[str, tuple[Any, grpc.StatusCode, str, str]] = {
     "too many slots": (hello(slot_count=1001), INVALID, "BAD_CREDIT", "hello.slot_count"),
     "no queues": (hello(queues=[]), INVALID, "BAD_QUEUE_NAME", "hello.queues"),
     "a bad queue": (hello(queues=["a b"]), INVALID, "BAD_QUEUE_NAME", "hello.queues"),
-    "too many queues": (hello(queues=[f"q{i}" for i in range(65)]), INVALID, "BAD_QUEUE_NAME", "hello.queues"),
+    "too many queues": (
+        hello(queues=[f"q{i}" for i in range(65)]),
+        INVALID,
+        "BAD_QUEUE_NAME",
+        "hello.queues",
+    ),
     "too many tasks": (hello(tasks=[f"t{i}" for i in range(10_001)]), INVALID, "OUT_OF_RANGE", "hello.tasks"),
     "a long name": (hello(worker="w" * 129), INVALID, "OUT_OF_RANGE", "hello.worker"),
     "a bad token held": (hello(held=[pb.Token(node_id="x")]), INVALID, "BAD_ID", "token.node_id"),
@@ -60,12 +65,12 @@ async def stream(channel: grpc.aio.Channel) -> AsyncIterator[Stream]:
     await stream.close()
 
 
-async def submit(client: CoordinatorServiceStub, canvas: Any = None) -> cs.SubmitCanvasResponse:
+async def submit(client: Client, canvas: Any = None) -> cs.SubmitCanvasResponse:
     """Submit a canvas, one task by default."""
     return await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=canvas or sig()))
 
 
-async def wait(client: CoordinatorServiceStub, node_id: str) -> cs.WaitNodeResponse:
+async def wait(client: Client, node_id: str) -> cs.WaitNodeResponse:
     """Wait for a node's end."""
     return await client.WaitNode(cs.WaitNodeRequest(node_id=node_id), timeout=20)
 
@@ -121,7 +126,9 @@ async def test_stream_that_ends_before_a_hello_is_refused(stream: Stream) -> Non
     assert (found.code, found.reason) == (INVALID, "PROTOCOL")
 
 
-async def test_second_connection_of_a_session_needs_a_higher_epoch(channel: grpc.aio.Channel, stream: Stream) -> None:
+async def test_second_connection_of_a_session_needs_a_higher_epoch(
+    channel: grpc.aio.Channel, stream: Stream
+) -> None:
     """The same epoch again is a connection that was replaced."""
     session = secrets.token_hex(8)
     await stream.send(hello(session))
@@ -136,7 +143,7 @@ async def test_second_connection_of_a_session_needs_a_higher_epoch(channel: grpc
 
 
 async def test_newer_connection_ends_the_older_one(
-    channel: grpc.aio.Channel, client: CoordinatorServiceStub, stream: Stream
+    channel: grpc.aio.Channel, client: Client, stream: Stream
 ) -> None:
     """A worker that reconnects is sent what it holds and did not name, with the same token, on the new stream."""
     session = secrets.token_hex(8)
@@ -153,7 +160,7 @@ async def test_newer_connection_ends_the_older_one(
     await newer.close()
 
 
-async def test_result_with_an_old_token_is_stale(client: CoordinatorServiceStub, stream: Stream) -> None:
+async def test_result_with_an_old_token_is_stale(client: Client, stream: Stream) -> None:
     """It changes nothing, is answered as stale, and the stream stays open."""
     await stream.send(hello())
     await stream.frame(credit_count=1)
@@ -186,7 +193,7 @@ async def test_result_of_an_unknown_task_is_refused(stream: Stream, canvas_id: s
     assert reasons == [pb.WorkResponse.Refusal.REASON_UNKNOWN_TASK] * 3
 
 
-async def test_repeated_result_is_a_duplicate(client: CoordinatorServiceStub, stream: Stream) -> None:
+async def test_repeated_result_is_a_duplicate(client: Client, stream: Stream) -> None:
     """The same report twice counts once."""
     await stream.send(hello())
     await stream.frame(credit_count=1)
@@ -200,7 +207,7 @@ async def test_repeated_result_is_a_duplicate(client: CoordinatorServiceStub, st
     assert refusal.reason == pb.WorkResponse.Refusal.REASON_DUPLICATE
 
 
-async def test_result_without_an_outcome_fails_the_task(client: CoordinatorServiceStub, stream: Stream) -> None:
+async def test_result_without_an_outcome_fails_the_task(client: Client, stream: Stream) -> None:
     """A worker that reports nothing about a task has failed it; nothing hangs."""
     await stream.send(hello())
     await stream.frame(credit_count=1)
@@ -212,7 +219,7 @@ async def test_result_without_an_outcome_fails_the_task(client: CoordinatorServi
     assert ended.error.type == "gesso.BadOutcome"
 
 
-async def test_result_that_is_too_large_fails_the_task(client: CoordinatorServiceStub, stream: Stream) -> None:
+async def test_result_that_is_too_large_fails_the_task(client: Client, stream: Stream) -> None:
     """A value over the limit is not kept, and the task says so."""
     await stream.send(hello())
     await stream.frame(credit_count=1)
@@ -226,7 +233,7 @@ async def test_result_that_is_too_large_fails_the_task(client: CoordinatorServic
     assert ended.error.type == "gesso.ResultTooLarge"
 
 
-async def test_goodbye_ends_the_stream_well(client: CoordinatorServiceStub, stream: Stream) -> None:
+async def test_goodbye_ends_the_stream_well(client: Client, stream: Stream) -> None:
     """After a goodbye the stream ends without an error, and what was held is another's at once."""
     await stream.send(hello())
     await stream.frame(credit_count=1)
@@ -239,7 +246,7 @@ async def test_goodbye_ends_the_stream_well(client: CoordinatorServiceStub, stre
 
 
 async def test_lost_session_is_handed_to_others(
-    channel: grpc.aio.Channel, client: CoordinatorServiceStub, started: Started, stream: Stream
+    channel: grpc.aio.Channel, client: Client, started: Started, stream: Stream
 ) -> None:
     """A worker that says goodbye while it holds a task leaves it to the next one."""
     await stream.send(hello())
@@ -255,7 +262,7 @@ async def test_lost_session_is_handed_to_others(
     assert not started.coordinator.registry.sessions
 
 
-async def test_canvases_run(channel: grpc.aio.Channel, client: CoordinatorServiceStub) -> None:
+async def test_canvases_run(channel: grpc.aio.Channel, client: Client) -> None:
     """Values travel from step to step, into bodies and out of groups."""
     canvas = chain(sig("add"), chord([sig("add"), sig("add")], sig("tsum")), group(sig("add"), sig("add")))
     async with working(channel):
@@ -266,9 +273,10 @@ async def test_canvases_run(channel: grpc.aio.Channel, client: CoordinatorServic
     assert [value.data.decode() for value in ended.values.values] == [f'["add", {body}]'] * 2
 
 
-async def test_failure_reaches_everything_behind_it(channel: grpc.aio.Channel, client: CoordinatorServiceStub) -> None:
+async def test_failure_reaches_everything_behind_it(channel: grpc.aio.Channel, client: Client) -> None:
     """A header's failure is a ChordError of the body, with the failing task and its error as cause."""
-    def fail(assignment: pb.Assignment) -> pb.Outcome:
+
+    def fail(_: pb.Assignment) -> pb.Outcome:
         outcome = pb.Outcome()
         outcome.error.type, outcome.error.message = "builtins.ValueError", "no"
         return outcome

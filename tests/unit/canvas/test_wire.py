@@ -342,7 +342,7 @@ OPEN: list[tuple[Callable[[Iterator[Canvas]], Canvas], list[str]]] = [
     (lambda lazy: chain(add(0), group(lazy)), ["canvas.steps[1]"]),
     (lambda lazy: chain(add(0), group(lazy), tsum()), ["canvas.steps[1]"]),
     (lambda lazy: chord([add(0)], group(lazy)), ["canvas.body"]),
-    (lambda lazy: chord([add(0), group(lazy)], tsum()), ["canvas.header[1]"]),
+    (lambda lazy: chord([add(0), chain(add(1), group(lazy))], tsum()), ["canvas.header[1].steps[1]"]),
     (lambda lazy: group(add(0), chain(add(1), group(lazy))), ["canvas.members[1].steps[1]"]),
     (lambda lazy: group(lazy) | group(endless()), ["canvas", "canvas.body"]),
 ]
@@ -373,7 +373,7 @@ def test_members_of_an_open_group_get_what_is_handed_down() -> None:
 
 
 def test_members_are_encoded_as_they_are_read() -> None:
-    """A member is there before the generator goes on, and a lazy group inside is written whole."""
+    """A member is there before the generator goes on; a lazy group inside gives its members as they come."""
     reads: list[int] = []
 
     def members() -> Iterator[Canvas]:
@@ -383,9 +383,24 @@ def test_members_are_encoded_as_they_are_read() -> None:
 
     _, (opened,) = encode_open(group(members()))
 
-    for expected, member in enumerate(opened.members):
-        assert reads == list(range(expected + 1))
-        assert len(member.members) == expected
+    found = [(member.signature.args.data, list(reads)) for member in opened.members]
+    assert found == [(b"[0]", [0, 1]), (b"[0]", [0, 1, 2]), (b"[1]", [0, 1, 2])]
+
+
+def test_lazy_group_directly_inside_opens_the_group_around_it() -> None:
+    """It is unrolled: its members are the outer group's, between those that stand around it."""
+    inner = group((add(i) for i in range(2)), queue="fast")
+    inner.link_error(mul())
+
+    message, (opened,) = encode_open(chain(add(9), group([add(8), inner, group(add(7), add(6))])))
+    first, second, third, last = opened.members
+
+    assert opened.path == "canvas.steps[1]"
+    assert message.steps[1].group.keep
+    assert [one.signature.args.data for one in (first, second, third)] == [b"[8]", b"[0]", b"[1]"]
+    assert [one.signature.options.queue for one in (first, second, third)] == ["", "fast", "fast"]
+    assert third.error_links[0].signature.task == "mul"
+    assert len(last.members) == 2
 
 
 # --- limits ------------------------------------------------------------------------------------------

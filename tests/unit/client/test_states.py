@@ -102,7 +102,7 @@ def test_walk_with_outcomes_keeps_them_in_place() -> None:
     reader.feed([BEGIN, well, value(1), ill, well, BEGIN, value(2), END, late, END])
 
     first, second, third, fourth = reader.value
-    assert (first, third, fourth) == (Outcome("SUCCESS", 1), Outcome("SUCCESS", [2]), Outcome("STARTED"))
+    assert (first, third, fourth) == (Outcome("SUCCESS", 1), Outcome("SUCCESS", [2]), Outcome("PENDING"))
     assert second.state == "FAILURE"
     assert isinstance(second.error, ValueError)
 

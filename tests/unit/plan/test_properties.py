@@ -40,7 +40,7 @@ def test_every_node_has_one_control_edge(element: Element) -> None:
     sources: list[list[int | None]] = [[] for _ in plan.nodes]
     for source, listed in zip([None, *range(len(plan.nodes))], edges(plan), strict=True):
         for edge in listed:
-            if not isinstance(edge, Arrive):
+            if isinstance(edge, Start | Open):
                 for index in edge.run.indexes:
                     sources[index].append(source)
 
@@ -61,6 +61,8 @@ def test_edges_lead_to_nodes_of_their_kind(element: Element) -> None:
                     assert all(isinstance(plan.nodes[index], JoinNode) for index in run.indexes)
                 case Arrive(join):
                     assert isinstance(plan.nodes[join], JoinNode)
+                case _:
+                    raise AssertionError(edge)
 
 
 @given(canvases())

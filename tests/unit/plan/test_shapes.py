@@ -24,7 +24,7 @@ def outcome(element: Element) -> tuple[Any, list[str]]:
     """Return the value of a canvas whose tasks all succeed, and the names of those that ran, sorted."""
     plan = compiled(element)
     run = PlanRun(plan)
-    run.run(lambda _: "S", random.Random(1).choice)
+    run.run(lambda _: "S", random.Random(1).choice)  # noqa: S311  repeatable, no secret
     assert run.ends.keys() == set(range(len(plan.nodes)))
     return None if plan.last is None else run.value(plan.last), ran(run)
 
@@ -74,7 +74,10 @@ GROUPS = {
     "empty group in a group": (group(a, group()), [v("a")]),
     "empty chain in a group": (group(a, chain()), [v("a")]),
     "member chain": (group(a, chain(b, c)), [v("a"), v("c", v("b"))]),
-    "member chain that ends in a group": (group(a, chain(b, group(c, d))), [v("a"), [v("c", v("b")), v("d", v("b"))]]),
+    "member chain that ends in a group": (
+        group(a, chain(b, group(c, d))),
+        [v("a"), [v("c", v("b")), v("d", v("b"))]],
+    ),
     "member chord": (group(chord([a, b], c), d), [v("c", [v("a"), v("b")]), v("d")]),
 }
 CHORDS = {
@@ -120,15 +123,31 @@ def test_chord_means_what_the_semantics_say(element: Element, value: Any) -> Non
 LINKS = {
     "of a call": (call("a", b), ["a", "b"], {"b": "a"}),
     "of a chain: behind its last task": (chain(a, c, links=[b]), ["a", "b", "c"], {"b": "c"}),
-    "of a chain in a chain: behind its own last task": (chain(chain(a, links=[b]), c), ["a", "b", "c"], {"b": "a"}),
+    "of a chain in a chain: behind its own last task": (
+        chain(chain(a, links=[b]), c),
+        ["a", "b", "c"],
+        {"b": "a"},
+    ),
     "of a group: behind its first member": (group(a, c, links=[b]), ["a", "b", "c"], {"b": None}),
-    "of a group whose first member is a chain": (group(chain(a, c), d, links=[b]), ["a", "b", "c", "d"], {"b": None}),
+    "of a group whose first member is a chain": (
+        group(chain(a, c), d, links=[b]),
+        ["a", "b", "c", "d"],
+        {"b": None},
+    ),
     "of a chord: behind its body": (chord([a, d], c, links=[b]), ["a", "b", "c", "d"], {"b": "c"}),
     "of a chain that ends in a group": (chain(a, group(c, d), links=[b]), ["a", "b", "c", "d"], {"b": None}),
-    "of a chord with a group as body": (chord([a], group(c, d), links=[b]), ["a", "b", "c", "d"], {"b": None}),
+    "of a chord with a group as body": (
+        chord([a], group(c, d), links=[b]),
+        ["a", "b", "c", "d"],
+        {"b": None},
+    ),
     "an exact duplicate, of a call": (call("a", b, b), ["a", "b"], {"b": "a"}),
     "an exact duplicate, of a chain": (chain(a, links=[b, b]), ["a", "b"], {"b": "a"}),
-    "an exact duplicate, of a chain and its last task": (chain(call("a", b), links=[b]), ["a", "b"], {"b": "a"}),
+    "an exact duplicate, of a chain and its last task": (
+        chain(call("a", b), links=[b]),
+        ["a", "b"],
+        {"b": "a"},
+    ),
     "a link of a link": (call("a", call("b", c)), ["a", "b", "c"], {"b": "a", "c": "b"}),
     "a chain as link": (call("a", chain(b, c)), ["a", "b", "c"], {"b": "a", "c": "b"}),
     "a group as link": (call("a", group(b, c)), ["a", "b", "c"], {"b": "a", "c": "a"}),

@@ -1,4 +1,4 @@
-"""The scripts on a real store, driven by hand: canvases are submitted as the coordinator does it, workers are made up."""
+"""The scripts on a real store: canvases are submitted as the coordinator does it, workers are made up."""
 
 from __future__ import annotations
 
@@ -76,7 +76,9 @@ class Rig:
         self.canvases: dict[str, Canvas] = {}
         self.announced: list[Ended] = []
 
-    async def submit(self, element: Element, *, request_id: str = "", digest: str = "00", watch: bool = False) -> Canvas:
+    async def submit(
+        self, element: Element, *, request_id: str = "", digest: str = "00", watch: bool = False
+    ) -> Canvas:
         """Submit a canvas."""
         submission = Submission(
             namespace=NAMESPACE, element=element, request_id=request_id, digest=digest, traceparent="", tracestate="",
@@ -84,7 +86,8 @@ class Rig:
         )  # fmt: skip
         accepted = (await self.coordinator.submissions.submit(submission)).accepted
         canvas = Canvas(element, compile_canvas(element, node_limit=10**6), accepted)
-        return self.canvases.setdefault(canvas.id, canvas)
+        self.canvases.setdefault(canvas.id, canvas)
+        return canvas
 
     async def look(self, canvas: Canvas) -> tuple[LookedCanvas, list[Record]]:
         """Return a canvas and all its nodes."""
@@ -123,9 +126,11 @@ class Rig:
 
     async def keys(self) -> set[str]:
         """Return every key of the store."""
-        return {key.decode() for key in await self.store.redis.keys("*")}
+        return {bytes(key).decode() for key in await self.store.redis.keys("*")}  # type: ignore[arg-type]  # bytes
 
-    def worker(self, session: str = "", *, queues: Sequence[str] = (QUEUE,), tasks: Sequence[str] = ("add", "mul")) -> Worker:
+    def worker(
+        self, session: str = "", *, queues: Sequence[str] = (QUEUE,), tasks: Sequence[str] = ("add", "mul")
+    ) -> Worker:
         """Return a worker that has not said hello."""
         return Worker(self, session or secrets.token_hex(8), tuple(queues), tuple(tasks))
 
@@ -220,11 +225,7 @@ class Worker:
 
 def name(grant: Grant) -> str:
     """Return the name of the call that a grant is for."""
-    return _call_bytes(grant.body).decode()
-
-
-def _call_bytes(body: bytes) -> bytes:
-    return parse_task_body(body)[-1]
+    return parse_task_body(grant.body)[-1].decode()
 
 
 def token(grant: Grant) -> TokenRef:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,9 +16,11 @@ from support.trees import call, calls, chain, chord, group
 LIMIT_SECONDS = 10
 
 
-async def ready(rig: Rig, **options: tuple[str, ...]) -> Worker:
+async def ready(
+    rig: Rig, *, queues: Sequence[str] = ("default",), tasks: Sequence[str] = ("add", "mul")
+) -> Worker:
     """Return a worker that has said hello."""
-    worker = rig.worker(**options)
+    worker = rig.worker(queues=queues, tasks=tasks)
     assert (await worker.hello()).accepted
     return worker
 
@@ -198,7 +201,7 @@ async def test_call_of_an_unknown_session_leases_nothing(rig: Rig) -> None:
 
 
 async def test_hello_agrees_on_what_is_held(rig: Rig) -> None:
-    """What the worker lost is sent again with its token, what it may not hold is dropped, deliveries are not counted."""
+    """What the worker lost is sent again with its token, what it may not hold is dropped; nothing is counted."""
     canvas = await rig.submit(group(*calls(4)))
     worker = await ready(rig)
     kept, lost, returned = await worker.take(3)
@@ -287,7 +290,9 @@ async def test_third_crash_is_the_last(rig: Rig) -> None:
     await rig.submit(call("other"))
     worker = await ready(rig)
     for _ in range(3):
-        (grant,) = [grant for grant in await worker.take(1) if name(grant) == "poison"] or await worker.take(1)
+        (grant,) = [grant for grant in await worker.take(1) if name(grant) == "poison"] or await worker.take(
+            1
+        )
         await worker.start(grant)
         worker = await crash(rig, worker, grant)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Call, compile_canvas
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Ended, Frame, NewCanvas, Reported, Wake
+from gesso_server.store.partition import Frame, NewCanvas, Reported, Wake
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes
 from gesso_server.store.store import Store
 from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, quick, token
@@ -29,9 +30,11 @@ def timed(name: str, timing: str) -> Call:
     return replace(plain, lane=plain.lane._replace(timed=True), timing=timing)
 
 
-async def ready(rig: Rig, **options: tuple[str, ...]) -> Worker:
+async def ready(
+    rig: Rig, *, queues: Sequence[str] = ("default",), tasks: Sequence[str] = ("add", "mul")
+) -> Worker:
     """Return a worker that has said hello."""
-    worker = rig.worker(**options)
+    worker = rig.worker(queues=queues, tasks=tasks)
     await worker.hello()
     return worker
 
@@ -128,7 +131,9 @@ async def test_ended_canvas_is_removed_whole(rig: Rig) -> None:
     expired = await rig.submit(group(timed("a", "x1"), timed("strange", "x1")))
     await until_state(rig, expired, "FXX")
     async with asyncio.timeout(LIMIT_SECONDS):
-        while await rig.partition.look(NAMESPACE, canvas.id) or await rig.partition.look(NAMESPACE, expired.id):
+        while await rig.partition.look(NAMESPACE, canvas.id) or await rig.partition.look(
+            NAMESPACE, expired.id
+        ):
             await rig.sweep()
         await worker.take()
         while any(":req:" in key for key in await rig.keys()):
@@ -249,7 +254,7 @@ async def test_own_waits_are_answered_by_the_call(rig: Rig) -> None:
 
     reply = await worker.report(*await worker.take())
 
-    assert reply.duties.ends == [Ended(canvas.id, 1)]
+    assert [(end.canvas_id, end.index) for end in reply.duties.ends] == [(canvas.id, 1)]
     assert await rig.store.redis.exists(f"gesso:{{0}}:c:{canvas.id}:w") == 0
 
 

@@ -1,0 +1,40 @@
+"""What the coordinator's process prints: a store's address, a line of its log."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from gesso_server.cli import without_password
+from gesso_server.logs import LineFormatter
+from gesso_server.store.measurement import Latency
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("unix:///tmp/a/store.sock", "unix:///tmp/a/store.sock"),
+        ("redis://localhost:6379/1", "redis://localhost:6379/1"),
+        ("redis://:secret@host:6379", "redis://:***@host:6379"),
+        ("rediss://user:se:cr@et@host", "rediss://user:***@host"),
+    ],
+)
+def test_no_password_is_shown(url: str, shown: str) -> None:
+    """The address of a store is shown without the password in it."""
+    assert without_password(url) == shown
+
+
+def test_a_line_of_the_log_has_the_events_fields() -> None:
+    """What a log call was given as `extra` stands behind the event's name."""
+    record = logging.makeLogRecord({"levelname": "ERROR", "msg": "store.ended", "exit_code": 1})
+
+    assert LineFormatter().format(record).endswith(" ERROR store.ended exit_code=1")
+
+
+def test_latency_is_read_from_the_tries() -> None:
+    """The median and the slowest but one in a hundred, whatever their order."""
+    latency = Latency.of([float(number) for number in reversed(range(101))])
+
+    assert latency.p50.total_seconds() == 50
+    assert latency.p99.total_seconds() == 99
