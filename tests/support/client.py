@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import grpc
 
@@ -18,4 +18,4 @@ __all__ = ["Client", "client_of"]
 
 def client_of(channel: grpc.aio.Channel) -> Client:
     """Return a client of a coordinator."""
-    return cast("Client", CoordinatorServiceStub(channel))
+    return CoordinatorServiceStub(channel)
