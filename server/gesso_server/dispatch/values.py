@@ -48,8 +48,14 @@ class _Reader:
     partition: Partition
     canvas_id: CanvasId
 
-    async def join(self, index: int, body: JoinBody) -> AsyncIterator[Step]:
-        """Walk through a join's value, depth first, in order."""
+    async def join(self, index: int, body: JoinBody, until_ms: int | None = None) -> AsyncIterator[Step]:
+        """Walk through a join's value, depth first, in order.
+
+        Args:
+            index: The join.
+            body: Its body.
+            until_ms: When its deadline ended it; what its inputs did from then on does not show.
+        """
         inputs = body.inputs
         if body.counts is Counts.QUORUM:
             arrived = await self.partition.arrivals(self.canvas_id, index, body.need)
@@ -57,18 +63,20 @@ class _Reader:
         if not body.single:
             yield Mark.BEGIN
         for run in inputs:
-            async for step in self._run(run, settled=body.counts is Counts.SETTLED):
+            async for step in self._run(run, until_ms, settled=body.counts is Counts.SETTLED):
                 yield step
         if not body.single:
             yield Mark.END
 
-    async def _run(self, run: Run, *, settled: bool) -> AsyncIterator[Step]:
+    async def _run(self, run: Run, until_ms: int | None, *, settled: bool) -> AsyncIterator[Step]:
         first, left = run.first, run.count
         while left:
             page = await self.partition.outcomes(self.canvas_id, (first, left, run.stride), _PAGE_BYTES)
             for position, (record, outcome, inner) in enumerate(page):
                 state = State(record[0])
                 if settled:
+                    if until_ms is not None and _ended_since(record, until_ms):
+                        state = State.WAITING
                     yield Settled(first + position * run.stride, state)
                     if state is not State.SUCCEEDED:
                         continue
@@ -85,8 +93,9 @@ class _Reader:
             )
         if outcome:
             yield outcome
-        elif record[0] == State.SUCCEEDED and parse_record(record).join:
-            async for step in self.join(index, parse_join_body(body, parse_record(record).base)):
+        elif record[0] == State.SUCCEEDED and (join := parse_record(record)).join:
+            until_ms = join.finish_ms if join.overdue else None
+            async for step in self.join(index, parse_join_body(body, join.base), until_ms):
                 yield step
         else:
             raise NoValueError
@@ -96,6 +105,11 @@ class _Reader:
         ((record, outcome, body),) = await self.partition.outcomes(self.canvas_id, (index, 1, 1), _PAGE_BYTES)
         async for step in self._value(index, record, outcome, body):
             yield step
+
+
+def _ended_since(record: str, instant_ms: int) -> bool:
+    finish_ms = parse_record(record).finish_ms
+    return finish_ms is not None and finish_ms >= instant_ms
 
 
 def _in_order(arrived: list[int], inputs: tuple[Run, ...]) -> list[int]:

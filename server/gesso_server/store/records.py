@@ -105,6 +105,8 @@ class Record:
     """Whether it failed because the join before it did."""
     start_ms: int | None = None
     finish_ms: int | None = None
+    overdue: bool = False
+    """Whether it is a join that its deadline has ended."""
 
 
 def stored_nodes(plan: Plan | Growth) -> Iterator[StoredNode]:
@@ -238,7 +240,7 @@ def parse_record(text: str) -> Record:
             succeeded=int(succeeded), ended=int(ended),
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
-            finish_ms=int(finish[0]) if finish else None,
+            finish_ms=int(finish[0]) if finish else None, overdue="l" in timing,
         )  # fmt: skip
     counts = [int(part) for part in parts[:3]] or [0, 0, 0]
     rest = parts[3:]

@@ -266,6 +266,7 @@ end
 -- End a join whose deadline has passed.
 function graph.overdue(call, canvas, join)
   if FINAL[join.state] then return end
+  join.timing = 'l' .. join.timing
   if join.policy == 'e' then
     finish_join(call, canvas, join, 'S', '-')
   else
