@@ -25,8 +25,15 @@ from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import CanvasId, NodeRef, partition_of
 from gesso_server.plan import Plan
+from gesso_server.store.calls import (
+    Exchanged,
+    Hello,
+    TokenRef,
+    Wake,
+    Welcomed,
+)
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Exchanged, Hello, Partition, TokenRef, Wake, Welcomed
+from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
 
 _log = logging.getLogger(__name__)

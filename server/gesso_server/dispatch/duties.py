@@ -6,7 +6,8 @@ from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.sweeper import Sweepers
 from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import NodeRef
-from gesso_server.store.partition import Duties, Partition
+from gesso_server.store.calls import Duties
+from gesso_server.store.partition import Partition
 
 
 class DutyDesk:

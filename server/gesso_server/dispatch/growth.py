@@ -10,7 +10,8 @@ from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import CanvasGoneError, Extensions
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Element, JoinNode, Plan
-from gesso_server.store.partition import GrowthStep, Partition
+from gesso_server.store.calls import GrowthStep
+from gesso_server.store.partition import Partition
 from gesso_server.store.records import edges_text, runs_text
 
 _TOUCH = timedelta(seconds=10)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable
 
 from gesso_server.dispatch.session import Session
-from gesso_server.store.partition import TokenRef, Wake
+from gesso_server.store.calls import TokenRef, Wake
 
 
 class Registry:

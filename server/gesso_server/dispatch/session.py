@@ -15,19 +15,19 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gesso_server.ids import CanvasId, partition_of
-from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import (
+from gesso_server.store.calls import (
     Accepted,
     CanvasContext,
     Exchanged,
     Frame,
     Grant,
     Loan,
-    Partition,
     Reported,
     SessionId,
     TokenRef,
 )
+from gesso_server.store.errors import StoreError
+from gesso_server.store.partition import Partition
 
 _log = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from gesso_server.dispatch.session import Session
 from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import CanvasId, NodeRef, new_canvas_id, trace_id
 from gesso_server.plan import Element, JoinNode, Plan, Start, compile_canvas
-from gesso_server.store.partition import Accepted, Looked, NewCanvas, Partition
+from gesso_server.store.calls import Accepted, Looked, NewCanvas
+from gesso_server.store.partition import Partition
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
 

@@ -13,8 +13,9 @@ from typing import TypeAlias
 
 from gesso_server.config import Timing
 from gesso_server.dispatch.registry import Registry
+from gesso_server.store.calls import Duties
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Duties, Partition
+from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
 
 _log = logging.getLogger(__name__)

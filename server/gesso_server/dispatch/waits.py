@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from gesso_server.ids import NodeRef
+from gesso_server.store.calls import Looked
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Looked
 from gesso_server.store.records import State
 from gesso_server.store.store import Store
 

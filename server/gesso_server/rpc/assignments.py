@@ -6,7 +6,7 @@ from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.dispatch.values import Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.rpc.nodes import NodeView
-from gesso_server.store.partition import CanvasContext, Grant, Looked
+from gesso_server.store.calls import CanvasContext, Grant, Looked
 from gesso_server.store.records import base_of, parse_join_body, parse_task_body
 
 _INLINE_BYTES = 256 << 10

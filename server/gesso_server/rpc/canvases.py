@@ -21,7 +21,7 @@ from gesso_server.rpc.listing import CanvasPages, Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
 from gesso_server.rpc.service import Context
-from gesso_server.store.partition import Accepted, LookedCanvas
+from gesso_server.store.calls import Accepted, LookedCanvas
 from gesso_server.store.records import State
 
 NAMESPACE = DEFAULT_NAMESPACE
@@ -192,6 +192,8 @@ class Canvases:
             await self._join_value(view, response)
         elif view.elsewhere:
             response.elsewhere.SetInParent()
+        elif not view.looked.outcome:
+            raise NoValueError  # it was forgotten
         else:
             response.value.CopyFrom(view.outcome.value)
         return response
@@ -238,6 +240,17 @@ class Canvases:
         if found is None:
             raise not_found("canvas")
         return pb.CancelCanvasResponse(already_terminal=not found)
+
+    async def forget_node(self, request: pb.ForgetNodeRequest, _context: Context) -> pb.ForgetNodeResponse:
+        """Serve CoordinatorService.ForgetNode."""
+        ref = await self._ref(request.node_id)
+        partition = self._coordinator.store.partition_of(ref.canvas_id)
+        found = await partition.forget_node(NAMESPACE, *ref) if partition else None
+        if found is None:
+            raise not_found("node")
+        if not found:
+            raise NoValueError
+        return pb.ForgetNodeResponse()
 
     async def revoke_nodes(self, request: pb.RevokeNodesRequest, _context: Context) -> pb.RevokeNodesResponse:
         """Serve CoordinatorService.RevokeNodes."""

@@ -14,7 +14,7 @@ from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Open, Run, Start
 from gesso_server.rpc.nodes import NodeView, summary
 from gesso_server.rpc.refusal import Refusal, invalid, not_found
-from gesso_server.store.partition import LookedCanvas
+from gesso_server.store.calls import LookedCanvas
 from gesso_server.store.records import parse_edges
 
 _MOST_CHILDREN = 10_000

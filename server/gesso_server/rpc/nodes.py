@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gesso.v1 import canvas_summary_pb2, coordinator_service_pb2, node_pb2, task_error_pb2, worker_service_pb2
 from gesso_server.config import Durability
 from gesso_server.ids import CanvasId, NodeRef, span_id
-from gesso_server.store.partition import Accepted, Looked, LookedCanvas
+from gesso_server.store.calls import Accepted, Looked, LookedCanvas
 from gesso_server.store.records import (
     JoinBody,
     Record,

@@ -17,7 +17,7 @@ from gesso_server.plan import PlanError
 from gesso_server.rpc.elements import Elements
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.rpc.refusal import Refusal
-from gesso_server.store.partition import Reported, TokenRef
+from gesso_server.store.calls import Reported, TokenRef
 
 _MOST_BYTES = 1_200_000
 """An outcome: a payload of 1 MiB and what goes with it."""

@@ -50,6 +50,7 @@ class _CoordinatorService:
         self.read_value = canvases.read_value
         self.cancel_canvas = canvases.cancel_canvas
         self.revoke_nodes = canvases.revoke_nodes
+        self.forget_node = canvases.forget_node
         self.stream_canvas = streams.stream_canvas
 
 

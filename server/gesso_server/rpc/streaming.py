@@ -18,7 +18,7 @@ from gesso_server.rpc.elements import Elements
 from gesso_server.rpc.nodes import submitted
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.service import Context
-from gesso_server.store.partition import Accepted
+from gesso_server.store.calls import Accepted
 
 _OPEN_LIMIT = 64
 _PART = re.compile(r"\.(steps|members|header)\[(\d{1,7})\]|\.(body)", re.ASCII)

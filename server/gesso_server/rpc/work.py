@@ -19,7 +19,12 @@ from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.reports import Reports
 from gesso_server.rpc.service import Context
-from gesso_server.store.partition import Hello, SessionId, TokenRef, Welcomed
+from gesso_server.store.calls import (
+    Hello,
+    SessionId,
+    TokenRef,
+    Welcomed,
+)
 
 _log = logging.getLogger(__name__)
 

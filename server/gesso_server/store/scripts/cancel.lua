@@ -13,6 +13,20 @@ redis.register_function{function_name = '@LIBRARY@_cancel_canvas', flags = {'all
   return {1, call_state.finish(call)}
 end}
 
+-- forget_node: remove a node's outcome, now if its canvas has ended, else as soon as it has: until then a join or a step
+-- may need it.
+-- KEYS[1] partition  ARGV[1] canvas  [2] index  [3] namespace  Returns -1 no such node, 0 it has not ended, 1 done.
+redis.register_function{function_name = '@LIBRARY@_forget_node', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
+  local call = call_state.begin(KEYS[1], '')
+  local canvas = canvases.get(call, ARGV[1])
+  local node = canvas and canvas.ns == ARGV[3] and nodes.get(call, ARGV[1], tonumber(ARGV[2]))
+  if not node then return -1 end
+  if not FINAL[node.state] then return 0 end
+  redis.call('SADD', keys.forgotten(call.K, canvas.id), ARGV[2])
+  if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then canvases.forget(call.K, canvas.id) end
+  return 1
+end}
+
 -- cancel_node: revoke one node, a failure of its own.
 -- KEYS[1] partition  ARGV[1] canvas  [2] index  [3] namespace  [4] coordinator  [5] 1 to kill it if it runs
 -- Returns {-1 no such node, 0 it was final already, 1 revoked or told; what the caller must see to}.

@@ -14,7 +14,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Element, JoinNode, Plan, TaskNode, compile_canvas
-from gesso_server.store.partition import (
+from gesso_server.store.calls import (
     Accepted,
     Ended,
     Exchanged,
@@ -22,13 +22,13 @@ from gesso_server.store.partition import (
     Grant,
     Hello,
     LookedCanvas,
-    Partition,
     Reported,
     SessionId,
     Swept,
     TokenRef,
     Welcomed,
 )
+from gesso_server.store.partition import Partition
 from gesso_server.store.records import Record, parse_join_body, parse_record, parse_task_body
 from gesso_server.store.store import Store
 

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gesso_server.plan import Element, JoinNode, TaskNode
-from gesso_server.store.partition import Frame, Grant, Reported
+from gesso_server.store.calls import Frame, Grant, Reported
 from integration.store.scripts.rig import Canvas, Rig, Worker, name, source_value, token
 from support.plan_rule import PlanRun
 from support.reference import Reference

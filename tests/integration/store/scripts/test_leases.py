@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from gesso_server.store.partition import Frame, Grant, Reported
+from gesso_server.store.calls import Frame, Grant, Reported
 from gesso_server.store.records import State
 from integration.store.scripts.rig import Rig, Worker, name, token
 from support.trees import call, calls, chain, chord, group

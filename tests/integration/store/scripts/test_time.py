@@ -12,8 +12,13 @@ import pytest
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Call, compile_canvas
+from gesso_server.store.calls import (
+    Frame,
+    NewCanvas,
+    Reported,
+    Wake,
+)
 from gesso_server.store.errors import StoreError
-from gesso_server.store.partition import Frame, NewCanvas, Reported, Wake
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes
 from gesso_server.store.store import Store
 from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, quick, token

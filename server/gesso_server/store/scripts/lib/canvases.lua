@@ -50,6 +50,13 @@ function canvases.count(call, canvas, index)
   if canvas.watched then canvas.finals[#canvas.finals + 1] = index end
 end
 
+-- Remove outcomes that nobody needs any more: the canvas has ended. What one call leaves goes with the canvas.
+function canvases.forget(K, cid)
+  for _, index in ipairs(redis.call('SPOP', keys.forgotten(K, cid), 500)) do
+    redis.call('HDEL', keys.results(K, cid, math.floor(tonumber(index) / CHUNK)), index)
+  end
+end
+
 -- Whether any canvas of this call waits to be told of.
 local function tell(call, canvas)
   local finals = canvas.finals
@@ -91,6 +98,7 @@ function canvases.flush(call)
         end
         redis.call('HSET', meta, 'state', state, 'finished', call.now)
         redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
+        canvases.forget(call.K, cid)
       end
       tell(call, canvas)
     end

@@ -39,5 +39,6 @@ function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk 
 function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
 function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
 function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
+function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends
 function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals exist for
 function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated

@@ -1,0 +1,257 @@
+"""What the functions of the library take and return, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gesso_server.ids import CanvasId
+
+
+class Wake(NamedTuple):
+    """Work has come to a queue that sessions of this coordinator wait for."""
+
+    namespace: str
+    queue: str
+    count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
+
+
+class Looked(NamedTuple):
+    """A node as it stands."""
+
+    record: str
+    body: bytes
+    outcome: bytes
+    cause_record: str
+    """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
+    cause_outcome: bytes
+    lane: str
+
+
+class Ended(NamedTuple):
+    """A node has ended that clients of this coordinator wait for."""
+
+    canvas_id: CanvasId
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    node: Looked
+
+
+@dataclass(frozen=True, slots=True)
+class Duties:
+    """What a call leaves for its caller to see to."""
+
+    wakes: list[Wake] = field(default_factory=list)
+    ends: list[Ended] = field(default_factory=list)
+    work: bool = False
+    """Whether the partition's work list has something left."""
+
+
+class TokenRef(NamedTuple):
+    """An attempt of a task, as a worker names it."""
+
+    canvas_id: str
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    attempt: int
+    nonce: str
+
+
+class Reported(NamedTuple):
+    """How an attempt ended. `kind` is a letter of `scripts/lib/reports.lua`."""
+
+    token: TokenRef
+    kind: str
+    blob: bytes
+    delay_ms: int = 0
+    extra: str = ""
+    """For a retry how many times at the most; for a value or a replacement what is to be added, see the script."""
+
+
+class Grant(NamedTuple):
+    """A task handed to a session."""
+
+    canvas_id: CanvasId
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    attempt: int
+    nonce: str
+    failures: int
+    timing: str
+    body: bytes
+    source_kind: str
+    """T or t for a task, J or j for a join, F or f for a failure, '' for none; a capital takes its value."""
+    source: int | None
+    source_value: bytes | Looked
+    """A task's outcome, a join's body, or a node that failed."""
+    parent: int | None
+    source_timing: str
+    """Of a join."""
+
+
+class CanvasContext(NamedTuple):
+    """What the tasks of a canvas have in common."""
+
+    trace_id: str
+    tracestate: str
+    root: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """The answer to a frame."""
+
+    status: str
+    """O ok, E the epoch is old, U the session is unknown."""
+    answers: str
+    """A letter for each started, returned and ended task: A applied, D duplicate, S stale, U unknown."""
+    grants: list[Grant]
+    contexts: dict[str, CanvasContext]
+    more: bool
+    duties: Duties
+
+
+@dataclass(frozen=True, slots=True)
+class Welcomed:
+    """The answer to a hello."""
+
+    accepted: bool
+    drops: list[int]
+    """Positions, from 0, of held tasks that the session may not hold."""
+    grants: list[Grant]
+    contexts: dict[str, CanvasContext]
+    duties: Duties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionId:
+    """A connection of a worker's session."""
+
+    session: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loan:
+    """A session that may be granted what another call makes ready."""
+
+    session: SessionId
+    seq: int
+    want: int
+    others_idle: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hello:
+    """What a session says of itself."""
+
+    id: SessionId
+    namespace: str
+    worker: str
+    slots: int
+    queues: Sequence[str]
+    tasks: Sequence[str]
+    held: Sequence[TokenRef]
+    dead_sessions: Sequence[tuple[str, Sequence[TokenRef]]]
+    """Sessions whose process died, each with what was running in it."""
+
+
+@dataclass(slots=True)
+class Frame:
+    """What a session reports at one time about one partition."""
+
+    started: list[TokenRef] = field(default_factory=list)
+    returned: list[TokenRef] = field(default_factory=list)
+    reported: list[Reported] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCanvas:
+    """A canvas to accept."""
+
+    canvas_id: CanvasId
+    namespace: str
+    request_id: str
+    digest: str
+    watch: bool
+    node_count: int
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    trace_id: str
+    tracestate: str
+    root: int | None
+    start: str
+    """Edges of the start, as text."""
+    result_ttl_ms: int
+    request_ttl_ms: int
+    lanes: Sequence[str]
+    templates: Sequence[bytes | str | int]
+    """Fields and values of its error links, as `records.template_fields` returns them."""
+    template_count: int
+    growing: int
+    """How many joins still grow."""
+
+
+class Reserved(NamedTuple):
+    """Room in a canvas."""
+
+    base: int
+    """The first index."""
+    templates: int
+    """The number of the first template."""
+    lanes: list[int]
+    """The number of each lane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrowthStep:
+    """Members that a growing join gains, staged before."""
+
+    number: int
+    """Of the step within its canvas, from 1."""
+    join: int
+    node_count: int
+    inputs: str
+    """As `records.runs_text` writes them."""
+    start: str
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The answer to a submission."""
+
+    canvas_id: CanvasId
+    known: bool
+    """Whether the request was known; the rest is then about the canvas that was accepted first."""
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    node_count: int
+    trace_id: str
+    duties: Duties
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedCanvas:
+    """A canvas as it stands."""
+
+    state: str
+    node_count: int
+    left: int
+    last: int | None
+    last_is_join: bool
+    member_count: int
+    created_ms: int
+    finished_ms: int | None
+    trace_id: str
+    root: int | None
+    result_ttl_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The answer to a sweep."""
+
+    more: bool
+    next_due_ms: int | None
+    duties: Duties
