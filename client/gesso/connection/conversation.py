@@ -129,6 +129,7 @@ class Conversation:
             self._stream = None
             streams = tuple(self._open)
             reader = self._reader
+        self._line.pause()
         self._hurry.set()
         for stream in streams:
             stream.half_close()
@@ -140,7 +141,6 @@ class Conversation:
                 thread.join(_JOIN_SECONDS)
         for stream in streams:
             stream.written()
-        self._line.pause()
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -199,7 +199,8 @@ class Conversation:
     def _read(self, stream: _Stream) -> GessoError:
         """Take in what a stream brings, and return what it ended with."""
         try:
-            call = self._line.stub().Converse(_Messages(self._messages(stream), stream.let_go))
+            with self._line.service(wait=False) as service:
+                call = service.Converse(_Messages(self._messages(stream), stream.let_go))
             with self._lock:
                 stream.call = call
                 replaced = self._stream is not stream
@@ -209,6 +210,8 @@ class Conversation:
                 self._receive(stream, response)
         except grpc.RpcError as error:
             return from_rpc_error(error)
+        except Unavailable as error:  # a fork is under way
+            return error
         except ValueError:  # the channel was closed between being had and being used
             return Unavailable("the channel was closed", code="CANCELLED")
         return Unavailable("the coordinator ended the stream", code="UNAVAILABLE")

@@ -36,6 +36,9 @@ ATTEMPT_TIMEOUT = timedelta(seconds=30)
 CONVERSE_BYTES = 256 << 10
 """A larger submission goes by a call of its own, so that others do not wait behind it."""
 
+_LEAVE_SECONDS = 1.0
+"""How long a fork waits for calls of their own to end: while one is under way, gRPC cannot be forked."""
+
 End = Future[pb.WaitNodeResponse | pb.CallError]
 """Where the end of a node arrives. Whoever lets go of it stops the wait."""
 
@@ -95,7 +98,7 @@ class Coordinator:
             GessoError: If it was refused, or the connection broke: it is then cancelled.
             Exception: What reading a group raises; the canvas is then cancelled.
         """
-        return Upload(request, groups).send(self._line.stub()).submitted
+        return Upload(request, groups).send(self._line).submitted
 
     def wait(self, node_id: str) -> End:
         """Begin to wait for a node's end."""
@@ -183,7 +186,8 @@ class Coordinator:
 
         def read() -> T:
             try:
-                return take(self._line.stub().ReadValue(request, timeout=deadline.left()))
+                with self._line.service() as service:
+                    return take(service.ReadValue(request, timeout=deadline.left()))
             except grpc.RpcError as error:
                 raise from_rpc_error(error) from error
 
@@ -198,6 +202,7 @@ class Coordinator:
     def pause(self) -> None:
         """Let go of the connection, before a fork."""
         self._conversation.pause()
+        self._line.wait_empty(_LEAVE_SECONDS)
 
     def resume(self) -> None:
         """Go on after `pause`."""
@@ -235,7 +240,8 @@ class Coordinator:
     ) -> R:
         def attempt() -> R:
             try:
-                return method(self._line.stub())(request, timeout=deadline.at_most(ATTEMPT_TIMEOUT))
+                with self._line.service() as service:
+                    return method(service)(request, timeout=deadline.at_most(ATTEMPT_TIMEOUT))
             except grpc.RpcError as error:
                 raise from_rpc_error(error) from error
             except ValueError as error:  # the channel was closed between being had and being used

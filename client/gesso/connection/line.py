@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 
 import grpc
 
 from gesso.connection.channel import open_channel
+from gesso.errors import Unavailable
 from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 
 __all__ = ["Line"]
@@ -24,33 +26,78 @@ class Line:
     def __init__(self, address: str, opened: Callable[[], None]) -> None:
         self.address = address
         self._opened = opened
-        self._lock = threading.Lock()
-        self._open = threading.Event()
-        self._open.set()
+        self._opening = threading.Lock()
+        self._gate = threading.Condition()
+        self._paused = False
+        self._inside = 0  # threads of ours that are in gRPC
         self._channel: grpc.Channel | None = None
         self._stub: CoordinatorServiceStub | None = None
 
-    def stub(self) -> CoordinatorServiceStub:
-        """Return the service; the channel is opened if there is none. Waits while a fork is under way."""
-        self._open.wait()
-        with self._lock:
-            if self._stub is None:
-                self._channel = open_channel(self.address)
-                self._stub = CoordinatorServiceStub(self._channel)
-                self._opened()
-            return self._stub
+    @contextmanager
+    def service(self, *, wait: bool = True) -> Generator[CoordinatorServiceStub, None, None]:
+        """Give the service to begin calls with; the channel is opened if there is none.
+
+        A fork waits, for a time, until all have left. Nobody comes in between `pause` and `resume`.
+
+        Args:
+            wait: Wait for `resume`; else fail.
+
+        Raises:
+            Unavailable: If it is not to wait, and would have to.
+        """
+        while True:
+            self._enter(wait=wait)
+            try:
+                stub = self._stub
+                if stub is None:
+                    self._open()  # and come in again: a fork may be waiting
+                    continue
+                yield stub
+                return
+            finally:
+                self._leave()
 
     def hang_up(self) -> None:
         """Close the channel. Calls under way end as cancelled; a later one opens another channel."""
-        with self._lock:
+        with self._opening:
             channel, self._channel, self._stub = self._channel, None, None
         if channel is not None:
             channel.close()
 
     def pause(self) -> None:
         """Let nobody begin a call until `resume`."""
-        self._open.clear()
+        with self._gate:
+            self._paused = True
+
+    def wait_empty(self, seconds: float) -> None:
+        """Wait until no thread of ours is in gRPC, but no longer than `seconds`."""
+        with self._gate:
+            self._gate.wait_for(lambda: not self._inside, seconds)
 
     def resume(self) -> None:
         """Take calls again."""
-        self._open.set()
+        with self._gate:
+            self._paused = False
+            self._gate.notify_all()
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _enter(self, *, wait: bool) -> None:
+        with self._gate:
+            if self._paused and not wait:
+                raise Unavailable("the connection is let go of", code="CANCELLED")
+            self._gate.wait_for(lambda: not self._paused)
+            self._inside += 1
+
+    def _leave(self) -> None:
+        with self._gate:
+            self._inside -= 1
+            if not self._inside:
+                self._gate.notify_all()
+
+    def _open(self) -> None:
+        with self._opening:
+            if self._stub is None:
+                self._channel = open_channel(self.address)
+                self._stub = CoordinatorServiceStub(self._channel)
+                self._opened()

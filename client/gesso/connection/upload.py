@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 import grpc
 
 from gesso.canvas.wire import OpenGroup
+from gesso.connection.line import Line
 from gesso.connection.refusals import from_rpc_error
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 
 __all__ = ["Upload"]
 
@@ -40,14 +40,15 @@ class Upload:
         self._groups = groups
         self._queue: queue.Queue[tuple[int, canvas_pb2.Canvas] | None] = queue.Queue(QUEUE_COUNT)
 
-    def send(self, stub: CoordinatorServiceStub) -> pb.StreamCanvasResponse:
+    def send(self, line: Line) -> pb.StreamCanvasResponse:
         """Read the groups' members, send them, and return the answer.
 
         Raises:
             GessoError: If the canvas was refused, or the connection broke: the canvas is then cancelled.
             Exception: What a generator raises; the canvas is then cancelled.
         """
-        call = stub.StreamCanvas.future(self._requests())
+        with line.service() as service:
+            call = service.StreamCanvas.future(self._requests())
         try:
             for number, group in enumerate(self._groups):
                 for member in group.members:

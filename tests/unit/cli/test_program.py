@@ -10,7 +10,7 @@ import pytest
 from gesso.cli import program
 from gesso.cli.exits import CommandError, Exit
 
-COMMANDS = {"dev", "doctor", "result", "server", "submit", "worker"}
+COMMANDS = {"dev", "doctor", "graph", "result", "server", "submit", "worker"}
 
 
 def entry(value: str) -> EntryPoint:
@@ -19,7 +19,7 @@ def entry(value: str) -> EntryPoint:
 
 
 def test_commands_are_entry_points() -> None:
-    """The installed distribution has the six commands."""
+    """The installed distribution has the seven commands."""
     assert {found.name for found in entry_points(group="gesso.commands")} == COMMANDS
 
 
