@@ -107,7 +107,7 @@ proto: $(BIN)/python ## Regenerate client/gesso/v1 from proto/
 	$(BIN)/python tools/generate.py
 
 constraints: ## Pin the newest versions of everything anew (needs uv)
-	uv pip compile --universal --python-version 3.11 --upgrade --no-emit-index-url --no-header \
+	uv pip compile --universal --python-version 3.11 --upgrade --no-header \
 		--no-annotate --quiet --extra all --extra dev -o constraints.txt pyproject.toml
 
 clean: ## Remove environments, caches and built files
