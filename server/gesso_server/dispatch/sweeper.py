@@ -34,8 +34,6 @@ class Sweepers:
         self._registry = registry
         self._timing = timing
         self._hurry: dict[int, asyncio.Event] = {}
-        self.rounds = 0
-        """How often a sweep has been made, over all partitions."""
 
     def hurry(self, partition: int) -> None:
         """Let a partition be swept now."""
@@ -69,7 +67,6 @@ class Sweepers:
         except StoreError as error:
             _log.warning("sweep.failed partition=%d reason=%s", partition.number, error)
             return most
-        self.rounds += 1
         see_to(partition, swept.duties)
         if swept.more or swept.duties.work:
             return 0

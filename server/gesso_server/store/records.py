@@ -63,14 +63,8 @@ class State(StrEnum):
         """Whether a node in it stays in it."""
         return self in _FINAL
 
-    @property
-    def own_failure(self) -> bool:
-        """Whether a node in it failed by itself."""
-        return self in _OWN_FAILURE
-
 
 _FINAL = frozenset("SFUDVXCIN")
-_OWN_FAILURE = frozenset("FDVX")
 
 
 class StoredNode(NamedTuple):
@@ -128,12 +122,6 @@ def template_fields(templates: list[Template], first: int = 0) -> list[bytes | s
 def lane_texts(lanes: list[Lane]) -> list[str]:
     """Return lanes as they are stored, by number."""
     return [f"{lane.priority}|{lane.queue}|{'t' if lane.timed else ''}|{lane.task}" for lane in lanes]
-
-
-def parse_lane(text: str) -> Lane:
-    """Read a lane."""
-    priority, queue, timed, task = text.split("|", 3)
-    return Lane(queue, int(priority), task, timed == "t")
 
 
 def runs_text(inputs: tuple[Run, ...]) -> str:

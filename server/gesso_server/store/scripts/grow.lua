@@ -62,8 +62,7 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])
   graph.settle(call)
   if ARGV[8] == '1' then
-    join.opened = not source or nodes.get(call, canvas.id, tonumber(source)).state == 'S'
-    joins.seal(call, canvas, join.index)
+    joins.seal(call, canvas, join, not source or nodes.get(call, canvas.id, tonumber(source)).state == 'S')
   end
   return {1, call_state.finish(call)}
 end}

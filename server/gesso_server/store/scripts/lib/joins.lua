@@ -33,10 +33,9 @@ function joins.add_inputs(call, canvas, index, runs)
   redis.call('HSET', key, index, joined(redis.call('HGET', key, index), runs))
 end
 
--- Take note that a growing join has all its inputs.
-function joins.seal(call, canvas, index)
-  local join = nodes.get(call, canvas.id, index)
-  if not join or not string.find(join.timing, 'o', 1, true) then return end
+-- Take note that a growing join has all its inputs; `opened` says that its control edge was taken.
+function joins.seal(call, canvas, join, opened)
+  if not string.find(join.timing, 'o', 1, true) then return end
   join.timing = string.gsub(join.timing, 'o', '')
   if join.need < 0 then join.need = join.total end
   nodes.touch(call, canvas.id, join)
@@ -44,5 +43,5 @@ function joins.seal(call, canvas, index)
   if redis.call('HINCRBY', keys.meta(call.K, canvas.id), 'growing', -1) == 0 then
     redis.call('ZREM', keys.growing(call.K), canvas.id)
   end
-  if not FINAL[join.state] and (join.source == '' or join.opened) then graph.weigh(call, canvas, join) end
+  if not FINAL[join.state] and opened then graph.weigh(call, canvas, join) end
 end
