@@ -75,7 +75,7 @@ class Extensions:
             last.task_id = task_id
             last.member_of = member_of
         await self._stage(ref.canvas_id, plan)
-        return f"replace {len(plan.nodes)} {plan.last} {edges_text(plan.start)}"
+        return f"replace {plan.base},{len(plan.nodes)} {plan.last} {edges_text(plan.start)}"
 
     async def additions(self, namespace: str, ref: NodeRef, join: int, members: Sequence[Element]) -> str:
         """Stage members that a task adds to its join. Returns what makes them take effect, for the report.
@@ -91,7 +91,9 @@ class Extensions:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
                 await self._stage(ref.canvas_id, plan)
-                lines.append(f"add {len(plan.nodes)} {join}/{plan.last},1,1 {edges_text(plan.start)}")
+                lines.append(
+                    f"add {plan.base},{len(plan.nodes)} {join}/{plan.last},1,1 {edges_text(plan.start)}"
+                )
         return "\n".join(lines)
 
     async def growth(

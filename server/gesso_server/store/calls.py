@@ -189,6 +189,8 @@ class NewCanvas:
     template_count: int
     growing: int
     """How many joins still grow."""
+    quota: int
+    """How many nodes the namespace may have open in the partition."""
 
 
 class Reserved(NamedTuple):
@@ -209,6 +211,8 @@ class GrowthStep:
     number: int
     """Of the step within its canvas, from 1."""
     join: int
+    first: int
+    """Index of the first of the nodes."""
     node_count: int
     inputs: str
     """As `records.runs_text` writes them."""

@@ -3,7 +3,8 @@
     StoreError
     ├── StoreRefused        at start: this store, or this place for one, will not do
     ├── StoreUnavailable    does not answer now; the same call may succeed later
-    └── StoreFull           out of memory: nothing new is taken, what runs goes on
+    ├── StoreFull           out of memory: nothing new is taken, what runs goes on
+    └── QuotaError          the namespace has as much in the store as it may
 
 Errors of redis-py are translated into these where they enter, with `raise … from`.
 """
@@ -25,3 +26,7 @@ class StoreUnavailable(StoreError):
 
 class StoreFull(StoreError):
     """The store has reached its memory limit and refuses whatever would add to it."""
+
+
+class QuotaError(StoreError):
+    """The namespace has as much open in the store as it may."""

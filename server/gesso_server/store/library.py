@@ -15,7 +15,7 @@ from typing import NamedTuple
 _PARTS = ("keys", "nodes", "canvases", "ready", "templates", "graph", "joins", "call", "leases", "reports")
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list", "revocations",
+    "cancel", "naming", "list", "revocations", "tasks",
 )  # fmt: skip
 
 
@@ -30,12 +30,21 @@ class Library(NamedTuple):
         return f"{self.name}_{name}"
 
 
+class Bounds(NamedTuple):
+    """Numbers that the functions are made with; with others it is another library."""
+
+    crashes: int = 3
+    deliveries: int = 20
+
+
 @cache
-def library() -> Library:
+def library(bounds: Bounds = Bounds()) -> Library:  # noqa: B008  a value
     """Return the library of this version of the coordinator."""
     folder = files("gesso_server.store") / "scripts"
     texts = [(folder / "lib" / f"{part}.lua").read_text("utf-8") for part in _PARTS]
     texts += [(folder / f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
     body = "\n".join(texts)
+    for field, number in bounds._asdict().items():
+        body = body.replace(f"@{field.upper()}@", str(number))
     name = f"gesso_{sha256(body.encode()).hexdigest()[:12]}"
     return Library(name, f"#!lua name={name}\n" + body.replace("@LIBRARY@", name))

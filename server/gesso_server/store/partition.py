@@ -30,7 +30,7 @@ from gesso_server.store.calls import (
     Wake,
     Welcomed,
 )
-from gesso_server.store.errors import StoreUnavailable
+from gesso_server.store.errors import QuotaError, StoreUnavailable
 from gesso_server.store.records import StoredNode
 
 
@@ -55,6 +55,20 @@ class Partition:
         """Keep part of a canvas that does not fit into one call."""
         await self._call("stage", self._key, [canvas_id, *_flat(nodes)])
 
+    async def check_room(self, namespace: str, nodes: int, quota: int) -> None:
+        """Return if a namespace may have so many more nodes open.
+
+        Raises:
+            QuotaError: If it may not.
+        """
+        if not await self._call("room", self._key, [namespace, nodes, quota]):
+            raise QuotaError
+
+    async def unknown_tasks(self, namespace: str, tasks: list[str]) -> list[str]:
+        """Return those tasks that no connected worker of the namespace knows. `tasks` are at most 1,000."""
+        found = await self._call("unknown_tasks", self._key, [namespace, *tasks])
+        return [tasks[position] for position in found]
+
     async def submit(
         self, new: NewCanvas, nodes: Iterable[StoredNode], loan: Loan | None = None
     ) -> tuple[Accepted, Exchanged | None] | None:
@@ -63,6 +77,9 @@ class Partition:
         Returns:
             The answer, and that to the session, if the canvas was new. None when the request id was used with another
             content.
+
+        Raises:
+            QuotaError: If the namespace has too much open.
         """
         reply = await self._call(
             "submit", self._key,
@@ -71,11 +88,13 @@ class Partition:
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
                 new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
-                *_loan(loan), *new.lanes, *new.templates, *_flat(nodes),
+                *_loan(loan), new.quota, *new.lanes, *new.templates, *_flat(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
             return None
+        if reply[0] == b"F":
+            raise QuotaError
         if reply[0] == b"L":
             message = "the canvas took too long to be staged and was removed"
             raise StoreUnavailable(message)
@@ -194,7 +213,7 @@ class Partition:
         """Give a growing join the members that were staged. False when the canvas is not active."""
         args: list[bytes | str | int] = [
             canvas_id, self._coordinator, step.number, step.join, step.node_count, step.inputs, step.start,
-            int(step.sealed),
+            int(step.sealed), step.first,
         ]  # fmt: skip
         found, own = await self._call("grow_join", self._key, args)
         return bool(found), _duties(own)

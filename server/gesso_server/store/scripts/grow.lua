@@ -45,7 +45,7 @@ end}
 -- KEYS[1] partition
 -- ARGV[1] canvas  [2] coordinator  [3] number of this step, from 1, growing  [4] index of the join  [5] nodes
 --     [6] their lasts as runs separated by ';', '-' for none  [7] edges that the join's control source gains
---     [8] 1 when these were its last members
+--     [8] 1 when these were its last members  [9] index of the first of the nodes
 -- A step that was applied before changes nothing. Returns {0 when there is no such canvas or it is final, what the caller
 -- must see to}.
 redis.register_function{function_name = '@LIBRARY@_grow_join', callback = function(KEYS, ARGV)
@@ -56,7 +56,7 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   if tonumber(redis.call('HGET', meta, 'step') or '0') >= tonumber(ARGV[3]) then return {1, call_state.finish(call)} end
   redis.call('HSET', meta, 'step', ARGV[3])
   local join = nodes.get(call, canvas.id, tonumber(ARGV[4]))
-  canvases.add(canvas, tonumber(ARGV[5]))
+  canvases.add(call, canvas, tonumber(ARGV[9]), tonumber(ARGV[5]))
   joins.add_inputs(call, canvas, ARGV[4], ARGV[6])
   local source = string.match(join.source, '%d+')
   graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])

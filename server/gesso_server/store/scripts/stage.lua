@@ -29,6 +29,13 @@ local function write_nodes(K, cid, args, from)
   end
 end
 
+-- room: KEYS[1] partition  ARGV[1] namespace  [2] nodes  [3] nodes that the namespace may have open
+-- Returns 1 if it may have so many more, else 0.
+redis.register_function{function_name = '@LIBRARY@_room', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
+  local open = tonumber(redis.call('HGET', keys.load(KEYS[1]), ARGV[1]) or '0')
+  return open + tonumber(ARGV[2]) <= tonumber(ARGV[3]) and 1 or 0
+end}
+
 redis.register_function{function_name = '@LIBRARY@_stage', callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]
   local now = redis.call('TIME')[1] * 1000

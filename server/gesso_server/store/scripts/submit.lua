@@ -8,11 +8,13 @@
 --     [18] number of lanes L  [19] number of fields T of keys.templates  [20] number of templates
 --     [21] session that may be granted what can run at once, '' for none  [22] its epoch  [23] seq  [24] nonce
 --     [25] how many tasks it takes  [26] 1 if the coordinator has other idle sessions for its queues
+--     [27] nodes that the namespace may have open
 --     then L lanes, T pairs field, value; then triples as for `stage`
 -- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
 --         more, as `exchange` returns them,
 --         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
 --         {'R'} when it is known with another one,
+--         {'F'} when the namespace has too much open already,
 --         {'L'} when parts that were staged are there no more.
 
 redis.register_function{function_name = '@LIBRARY@_submit', callback = function(KEYS, ARGV)
@@ -29,18 +31,20 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
       if m[4] then return {'K', first, m[1], m[2], m[3], m[4], m[5]} end
     end
   end
+  local open = ARGV[7] + ARGV[17]
+  if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + open > tonumber(ARGV[27]) then return {'F'} end
   local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])
-  local at = 27 + lanes
+  local at = 28 + lanes
   local staged = (#ARGV - at - 2 * pairs_of_templates + 1) / 3 < tonumber(ARGV[7])
   -- Parts are staged and removed from the first node on.
   if staged and redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[26 + i]) end
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[27 + i]) end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
   write_nodes(K, cid, ARGV, at)
   local meta = keys.meta(K, cid)
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''
-  local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'total', ARGV[7], 'left', ARGV[7] + ARGV[17], 'last', ARGV[8],
+  local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'own', ARGV[7], 'total', ARGV[7], 'left', open, 'last', ARGV[8],
     'kind', ARGV[9], 'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15],
     'root', ARGV[13], 'tracestate', ARGV[12], 'watched', watched and '1' or ''}
   if ARGV[20] ~= '0' then
@@ -53,6 +57,7 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
     redis.call('ZADD', keys.growing(K), call.now + GROWTH_MS, cid)
   end
   redis.call('HSET', meta, unpack(fields))
+  redis.call('HINCRBY', keys.load(K), ns, open)
   if watched then redis.call('HSET', keys.watchers(K, cid), ARGV[8], ARGV[5]) end
   redis.call('ZADD', keys.live(K, ns), call.now, cid)
   if staged then redis.call('ZREM', keys.staging(K), cid) end

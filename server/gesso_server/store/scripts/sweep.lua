@@ -29,7 +29,7 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.arrivals(call.K, cid, index))
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
-    keys.extra(call.K, cid))
+    keys.grown(call.K, cid),    keys.extra(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
   return true
 end

@@ -1,7 +1,7 @@
 -- canvases: what is known of a canvas as a whole, read once a call and written once a call.
 --
 -- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
--- index), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
+-- index; what was staged for a report that never counted has one, too), own (nodes that it was submitted with), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
 -- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
 -- task, else its index), watched ('1' when keys.watchers exists), request (its request id).
 
@@ -42,7 +42,17 @@ function canvases.lane(call, canvas, id)
 end
 
 -- Note that it has more nodes now.
-function canvases.add(canvas, count) canvas.added = canvas.added + count end
+function canvases.add(call, canvas, first, count)
+  if count == 0 then return end
+  canvas.added = canvas.added + count
+  local grown = keys.grown(call.K, canvas.id)
+  local start, known = string.match(redis.call('LINDEX', grown, -1) or '', '^(%d+),(%d+)$')
+  if start and start + known == first then
+    redis.call('LSET', grown, -1, start .. ',' .. string.format('%d', known + count))
+  else
+    redis.call('RPUSH', grown, first .. ',' .. count)
+  end
+end
 
 -- Note that a node of it is final now.
 function canvases.count(call, canvas, index)
@@ -82,9 +92,11 @@ end
 
 -- Write the counts of every canvas of this call, end those that have nothing left, and tell who waits.
 function canvases.flush(call)
+  local loads = {}
   for cid, canvas in pairs(call.canvases) do
     if canvas and (canvas.ended > 0 or canvas.added > 0) then
       local meta = keys.meta(call.K, cid)
+      loads[canvas.ns] = (loads[canvas.ns] or 0) + canvas.added - canvas.ended
       if canvas.added > 0 then redis.call('HINCRBY', meta, 'total', canvas.added) end
       local left = redis.call('HINCRBY', meta, 'left', canvas.added - canvas.ended)
       if left == 0 then
@@ -102,6 +114,9 @@ function canvases.flush(call)
       end
       tell(call, canvas)
     end
+  end
+  for ns, change in pairs(loads) do
+    if redis.call('HINCRBY', keys.load(call.K), ns, change) == 0 then redis.call('HDEL', keys.load(call.K), ns) end
   end
 end
 

@@ -6,6 +6,8 @@
 
 local graph = {}
 
+local SPREAD = 100 -- ranges of added nodes that are looked at together
+
 local function finish(call, canvas, node, state, cause)
   node.state = state
   node.cause = cause
@@ -185,6 +187,18 @@ local function cancel_run(call, canvas, first, count, stride, terminate)
   return #slice < count and #slice or 0
 end
 
+-- Cancel what came to a canvas after its submission: ranges `from` to `from + SPREAD`. What was staged and never took
+-- effect is left out, since it does not count either. Returns how many ranges, or 0 when those were all.
+local function cancel_grown(call, canvas, from, mark)
+  local ranges = redis.call('LRANGE', keys.grown(call.K, canvas.id), from, from + SPREAD - 1)
+  for _, range in ipairs(ranges) do
+    local first, count = string.match(range, '^(%d+),(%d+)$')
+    call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {first, count, 1, mark, '-'}}
+  end
+  call.budget = call.budget - #ranges
+  return #ranges == SPREAD and SPREAD or 0
+end
+
 local function defer(item) return item.op .. ' ' .. item.canvas.id .. ' ' .. table.concat(item.args, ' ') end
 
 -- Work one item of the agenda. Returns what is left of it, as an item, or nil.
@@ -199,6 +213,8 @@ local function work(call, item)
     done = close_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], a[5])
   elseif item.op == 'cancel' then
     done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4] == 'K')
+  elseif item.op == 'grown' then
+    done = cancel_grown(call, canvas, tonumber(a[1]), a[4])
   end
   if done and done > 0 then
     local rest = {}
@@ -250,7 +266,7 @@ local function follow(call, canvas, node)
       stand_in(call, canvas, tonumber(target), node)
     elseif not template then
       control(call, canvas, node, edge)
-    elseif OWN_FAILURE[node.state] then
+    elseif OWN_FAILURE[node.state] and canvas.state ~= 'C' then
       for started in string.gmatch(templates.add(call, canvas, template, node.index), '[^;]+') do
         control(call, canvas, {state = 'S'}, started)
       end
@@ -295,8 +311,10 @@ function graph.cancel_canvas(call, canvas, terminate)
     redis.call('HDEL', meta, 'growing')
     redis.call('ZREM', keys.growing(call.K), canvas.id)
   end
-  local count = redis.call('HGET', meta, 'n')
-  call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {0, count, 1, terminate and 'K' or 'C', '-'}}
+  local mark, agenda = terminate and 'K' or 'C', call.agenda
+  agenda[#agenda + 1] = {op = 'cancel', canvas = canvas, args = {0, redis.call('HGET', meta, 'own'), 1, mark, '-'}}
+  local ranges = redis.call('LLEN', keys.grown(call.K, canvas.id))
+  if ranges > 0 then agenda[#agenda + 1] = {op = 'grown', canvas = canvas, args = {0, ranges, 1, mark, '-'}} end
 end
 
 -- Weigh a join whose inputs or needs were changed.

@@ -27,6 +27,7 @@ function keys.staging(K) return K .. ':staging' end                       -- zse
 function keys.growing(K) return K .. ':growing' end                       -- zset: canvas -> until when its stream counts as alive, ms
 function keys.ended(K) return K .. ':ended' end                           -- zset: canvas -> when it may be removed, ms
 function keys.live(K, ns) return K .. ':live:' .. ns end                  -- zset: canvas -> accepted, ms
+function keys.load(K) return K .. ':load' end                             -- hash: namespace -> what its canvases have left
 function keys.dead(K, ns) return K .. ':dead:' .. ns end                  -- zset: canvas:index -> when it died, ms
 function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
 
@@ -38,6 +39,7 @@ function keys.bodies(K, cid, chunk) return K .. ':c:' .. cid .. ':b:' .. chunk e
 function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk end -- hash: index -> outcome
 function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
 function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
+function keys.grown(K, cid) return K .. ':c:' .. cid .. ':g' end              -- list: first,count of the nodes that were added and count
 function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
 function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends
 function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals exist for

@@ -7,9 +7,9 @@
 
 local leases = {}
 
-local MAX_CRASHES = 3     -- a task that was running in so many processes that died is dead
-local MAX_DELIVERIES = 20
-local ALONE_AFTER = 2     -- crashes after which a task is delivered alone
+local MAX_CRASHES = @CRASHES@ -- a task that was running in so many processes that died is dead
+local MAX_DELIVERIES = @DELIVERIES@
+local ALONE_AFTER = MAX_CRASHES > 1 and MAX_CRASHES - 1 or 1 -- crashes after which a task is delivered alone
 local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were cancelled meanwhile included
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).

@@ -28,13 +28,13 @@ end
 
 local ENDS = {v = 'S', e = 'F', i = 'I', r = 'I'}
 
--- Take in what was staged with an attempt: lines `replace count last edges` and `add count join/lasts edges`, where
+-- Take in what was staged with an attempt: lines `replace first,count last edges` and `add first,count join/lasts edges`, where
 -- `last` and `lasts` (runs, separated by ';') are the nodes whose value the replacement is, or that arrive at the join.
 local function extend(call, canvas, node, text)
   local replaced = false
   for line in string.gmatch(text, '[^\n]+') do
-    local op, count, last, edges = string.match(line, '^(%a+) (%d+) (%S+) (%S*)$')
-    canvases.add(canvas, tonumber(count))
+    local op, first, count, last, edges = string.match(line, '^(%a+) (%d+),(%d+) (%S+) (%S*)$')
+    canvases.add(call, canvas, tonumber(first), tonumber(count))
     if op == 'replace' then
       replaced = true
       node.state = 'P'
@@ -62,7 +62,7 @@ function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, ex
   if not canvas then return node end
   if node.state == 'K' then
     graph.finish(call, canvas, node, 'V')
-  elseif node.state == 'Q' then
+  elseif node.state == 'Q' or canvas.state == 'C' then -- or the cancelling has not come to it yet
     graph.finish(call, canvas, node, 'C')
   elseif kind == 'q' then
     if node.deliveries >= MAX_DELIVERIES then

@@ -42,6 +42,6 @@ function templates.add(call, canvas, template, failed)
     local body = redis.call('HGET', hash, template .. ':' .. k .. ':b')
     redis.call('HSET', keys.bodies(call.K, canvas.id, math.floor(node.index / CHUNK)), node.index, body)
   end
-  canvases.add(canvas, count)
+  canvases.add(call, canvas, base, count)
   return moved_edges(redis.call('HGET', hash, template .. ':start'), base)
 end
