@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +15,7 @@ from gesso_server.config import DEFAULT_PORT, ServerConfig, Timing
 from gesso_server.logs import LogLevel, log_to_stderr
 from gesso_server.main import Started, run
 from gesso_server.rpc.listener import ListenRefusedError
+from gesso_server.settings import SettingError, settings
 from gesso_server.store.errors import StoreError, StoreRefused
 
 _log = logging.getLogger(__name__)
@@ -72,11 +72,28 @@ def command(  # noqa: PLR0913 - an option is an argument here
         Durability, typer.Option(help="Acknowledge when the operating system has it, or the store's disk.")
     ] = Durability.OS,
     lease_seconds: Annotated[
-        float, typer.Option(min=1, help="Tasks of a worker that is silent for so long are given to others.")
-    ] = Timing().lease.total_seconds(),
+        float | None,
+        typer.Option(
+            min=1, help="Tasks of a worker that is silent for so long are given to others.", show_default="30"
+        ),
+    ] = None,
     grace_seconds: Annotated[
-        float, typer.Option(min=0, help="As --lease-seconds, from when its connection breaks.")
-    ] = Timing().grace.total_seconds(),
+        float | None,
+        typer.Option(min=0, help="As --lease-seconds, from when its connection breaks.", show_default="10"),
+    ] = None,
+    settings_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings",
+            envvar="GESSO_SETTINGS",
+            metavar="FILE",
+            help="Limits and times as TOML (docs/settings.md).",
+        ),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="One of them, such as limits.payload_bytes=2MiB."),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(help="How much is logged, to the standard error.")
     ] = LogLevel.INFO,
@@ -97,17 +114,26 @@ def command(  # noqa: PLR0913 - an option is an argument here
     if store is not None and not store.startswith(STORE_SCHEMES):
         raise typer.BadParameter(bad_store(store))
     log_to_stderr(log_level)
+    try:
+        found = settings(settings_file, [*(assignments or ()), *_times(lease_seconds, grace_seconds)])
+    except SettingError as error:
+        raise typer.BadParameter(str(error)) from error
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
-        fsync=durability is Durability.FSYNC,
-        timing=_timing(timedelta(seconds=lease_seconds), timedelta(seconds=grace_seconds)),
+        fsync=durability is Durability.FSYNC, limits=found.limits, timing=found.timing,
     )  # fmt: skip
     raise typer.Exit(_served(config, output))
 
 
-def _timing(lease: timedelta, grace: timedelta) -> Timing:
-    """Return the usual timing with another lease, which is renewed in time."""
-    return Timing(lease=lease, grace=grace, renewal=min(Timing().renewal, lease / 6))
+def _times(lease_seconds: float | None, grace_seconds: float | None) -> list[str]:
+    """Return the settings that two options stand for. A short lease is renewed in time."""
+    said = []
+    if lease_seconds is not None:
+        renewal = min(Timing().renewal.total_seconds(), lease_seconds / 6)
+        said += [f"timing.lease={lease_seconds:.3f}s", f"timing.renewal={renewal:.3f}s"]
+    if grace_seconds is not None:
+        said.append(f"timing.grace={grace_seconds:.3f}s")
+    return said
 
 
 def _served(config: ServerConfig, output: Output) -> int:

@@ -22,7 +22,7 @@ class Durability(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How large things may be. What is larger is refused before anything is kept."""
+    """How large, and how many, things may be. What is over a limit is refused before anything is kept."""
 
     payload_bytes: int = 1 << 20
     """One payload. Default 1 MiB."""
@@ -32,6 +32,24 @@ class Limits:
     """Nodes of a compiled canvas. Default 1,000,000."""
     calls_per_conversation: int = 1000
     """Calls under way in one client's conversation. Default 1,000."""
+    message_bytes: int = 4 << 20
+    """One gRPC message, either way. Default 4 MiB."""
+    metadata_bytes: int = 16 << 10
+    """Metadata of one call. Default 16 KiB."""
+    streams_per_connection: int = 100
+    """Calls and streams under way on one connection. Default 100: more made rapid resets an effective attack."""
+    connections: int = 10_000
+    """Connections open at one time; more are closed at once. Default 10,000."""
+    open_nodes: int = 20_000_000
+    """Nodes of one namespace that have not ended, all canvases together: the quota. Default 20,000,000."""
+    store_watermark: float = 0.8
+    """The part of the store's `maxmemory` above which nothing new is accepted. Default 0.8."""
+    crashes: int = 3
+    """Processes that may die under a task before it is dead. Default 3."""
+    deliveries: int = 20
+    """How often a task is handed out before it is dead. Default 20."""
+    strict_tasks: bool = False
+    """Whether a canvas is refused that names a task which no connected worker knows. Default false: it waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +76,14 @@ class Timing:
     """How long results are kept after a canvas has ended. Default 24 h."""
     request_ttl: timedelta = timedelta(hours=24)
     """How long a request id is remembered. Default 24 h."""
+    ping: timedelta = timedelta(seconds=5)
+    """A client that pings more often than this is disconnected. Default 5 s."""
+    handshake: timedelta = timedelta(seconds=10)
+    """A connection that has not begun to speak HTTP/2 by then is closed. Default 10 s."""
+    connection_age: timedelta = timedelta(minutes=30)
+    """A connection that is so old is asked to go, so that load moves to new coordinators. Default 30 min."""
+    connection_grace: timedelta = timedelta(minutes=1)
+    """How long calls on such a connection may still take; streams are opened anew. Default 1 min."""
     drain: timedelta = timedelta(seconds=10)
     """How long open streams may take to move to another coordinator at a stop. Default 10 s."""
 

@@ -16,6 +16,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.rpc.listener import check_address
 from gesso_server.rpc.server import Server
 from gesso_server.store.embedded import AppendFsync, EmbeddedSettings, EmbeddedStore, default_socket_root
+from gesso_server.store.library import Bounds
 from gesso_server.store.requirements import StoreFacts, check_store
 from gesso_server.store.store import Store
 
@@ -57,7 +58,7 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
             embedded = await EmbeddedStore.start(settings)
             stack.push_async_callback(embedded.stop)
             url = embedded.url
-        store = Store(url, secrets.token_hex(8))
+        store = Store(url, secrets.token_hex(8), _bounds(config))
         stack.push_async_callback(store.close)
         await store.ping()
         facts = await check_store(store.redis, fsync_always=config.fsync)
@@ -103,6 +104,10 @@ async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
             stop_wait.cancel()
             await started.loops
         _log.info("coordinator.draining")
+
+
+def _bounds(config: ServerConfig) -> Bounds:
+    return Bounds(crashes=config.limits.crashes, deliveries=config.limits.deliveries)
 
 
 def durability(facts: StoreFacts) -> Durability:

@@ -196,7 +196,12 @@ class System:
         return self.run(name, [sys.executable, "-P", "-m", "gesso", *words])
 
     def coordinator(
-        self, *, port: int | None = None, store: StoreServer | Coordinator | None = None, data: str = "data"
+        self,
+        *,
+        port: int | None = None,
+        store: StoreServer | Coordinator | None = None,
+        data: str = "data",
+        settings: Sequence[str] = (),
     ) -> Coordinator:
         """Start a coordinator, and wait until it serves.
 
@@ -204,12 +209,13 @@ class System:
             port: Where it is to listen; by default at any free one.
             store: Another's, or one on its own. By default one embedded, with its data in the folder `data`.
             data: A folder of the system's.
+            settings: Texts `NAME=VALUE`, as `--set` takes them.
         """
         where = ["--store", store.store] if store else ["--data", str(self.folder / data)]
         times = [f"--lease-seconds={self.lease_seconds}", f"--grace-seconds={self.grace_seconds}"]
         program = self.gesso(
             "coordinator", "server", "--address", f"127.0.0.1:{port or free_port()}", *where, *times,
-            "--output", "json",
+            "--output", "json", *(word for text in settings for word in ("--set", text)),
         )  # fmt: skip
         told = json.loads(program.line('"coordinator.ready"'))
         return Coordinator(address=told["address"], store=told["store"], program=program)

@@ -16,7 +16,13 @@ from gesso.aio.conversation import Conversation
 from gesso.aio.upload import stream
 from gesso.canvas.wire import OpenGroup
 from gesso.connection.channel import open_aio_channel
-from gesso.connection.coordinator import ATTEMPT_TIMEOUT, CALL_TIMEOUT, CONVERSE_BYTES, pause_after
+from gesso.connection.coordinator import (
+    ATTEMPT_TIMEOUT,
+    CALL_TIMEOUT,
+    CONVERSE_BYTES,
+    pause_after,
+    trouble,
+)
 from gesso.connection.refusals import from_call_error, from_rpc_error, repeatable
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import GessoError, TimeoutError, Unavailable  # noqa: A004 - Celery's name
@@ -213,7 +219,7 @@ class Coordinator:
                     raise
                 logger.log(
                     logging.WARNING if count > 1 else logging.INFO,
-                    "No answer from %s (%s); trying again in %.1f s.",
-                    *(self.address, error, seconds),
+                    "%s %s (%s); trying again in %.1f s.",
+                    *(trouble(error), self.address, error, seconds),
                 )
             await asyncio.sleep(seconds)

@@ -19,11 +19,19 @@ from gesso.connection.line import Line
 from gesso.connection.refusals import from_call_error, from_rpc_error, repeatable
 from gesso.connection.upload import Upload
 from gesso.deadline import Deadline, Timeout
-from gesso.errors import GessoError, TimeoutError, Unavailable  # noqa: A004 - Celery's name
+from gesso.errors import GessoError, ResourceExhausted, TimeoutError, Unavailable  # noqa: A004 - Celery's name
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
 
-__all__ = ["ATTEMPT_TIMEOUT", "CALL_TIMEOUT", "CONVERSE_BYTES", "Coordinator", "End", "pause_after"]
+__all__ = [
+    "ATTEMPT_TIMEOUT",
+    "CALL_TIMEOUT",
+    "CONVERSE_BYTES",
+    "Coordinator",
+    "End",
+    "pause_after",
+    "trouble",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -263,10 +271,15 @@ class Coordinator:
                     raise
                 logger.log(
                     logging.WARNING if count > 1 else logging.INFO,
-                    "No answer from %s (%s); trying again in %.1f s.",
-                    *(self.address, error, seconds),
+                    "%s %s (%s); trying again in %.1f s.",
+                    *(trouble(error), self.address, error, seconds),
                 )
             time.sleep(seconds)
+
+
+def trouble(error: GessoError) -> str:
+    """Return the beginning of a sentence that says what is wrong with a coordinator."""
+    return "There is no room yet at" if isinstance(error, ResourceExhausted) else "No answer from"
 
 
 def pause_after(asked: timedelta, attempt: int) -> float:

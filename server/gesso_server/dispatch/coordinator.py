@@ -72,6 +72,7 @@ class Coordinator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.waits.run())
             group.create_task(self._sweepers.run(self._desk.see_to))
+            group.create_task(self.submissions.pressure.run())
             group.create_task(self._renew())
             group.create_task(self._listen())
             group.create_task(self._recheck())
@@ -80,7 +81,8 @@ class Coordinator:
     def growing(self, canvas_id: CanvasId, namespace: str, plan: Plan) -> Growing:
         """Return the joins of an accepted canvas that still grow."""
         partition = self.store.partitions[partition_of(canvas_id)]
-        return Growing(self.extensions, self._desk, partition, canvas_id, namespace, plan)
+        pressure = self.submissions.pressure
+        return Growing(self.extensions, self._desk, partition, canvas_id, namespace, plan, pressure)
 
     def drain(self) -> None:
         """Take nothing new, and ask sessions to move."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import CanvasGoneError, Extensions
+from gesso_server.dispatch.pressure import Pressure
 from gesso_server.ids import CanvasId, NodeRef
-from gesso_server.plan import Element, JoinNode, Plan
+from gesso_server.plan import Element, Growth, JoinNode, Plan
 from gesso_server.store.calls import GrowthStep
+from gesso_server.store.errors import StoreFull
 from gesso_server.store.partition import Partition
 from gesso_server.store.records import edges_text, runs_text
+
+T = TypeVar("T")
 
 _TOUCH = timedelta(seconds=10)
 """How often the store is told that the stream is alive; the scripts give up after a minute."""
@@ -29,6 +34,7 @@ class Growing:
         canvas_id: CanvasId,
         namespace: str,
         plan: Plan,
+        pressure: Pressure,
     ) -> None:
         """Take over a canvas that was accepted.
 
@@ -39,7 +45,9 @@ class Growing:
             canvas_id: Its id.
             namespace: Whose it is.
             plan: What it was compiled to.
+            pressure: Holds back what comes while the store has no room.
         """
+        self._pressure = pressure
         self._extensions = extensions
         self._desk = desk
         self._partition = partition
@@ -62,25 +70,36 @@ class Growing:
         Raises:
             CanvasGoneError: If the canvas was cancelled.
             CanvasTooLargeError: If the members come to too many nodes.
+            BackpressureError: If the store has no room for too long.
             StoreError: If the store does not answer.
         """
         index, join = self._joins[number]
-        growth = await self._extensions.growth(
-            self._namespace, NodeRef(self._canvas_id, index), join, members
-        )
+        growth = await self._staged(NodeRef(self._canvas_id, index), join, members)
         if growth.inputs:
             join.links = ()  # they hang behind the first member only
         self._step += 1
         step = GrowthStep(
-            number=self._step, join=index, node_count=len(growth.nodes), inputs=runs_text(growth.inputs) or "-",
-            start=edges_text(growth.start), sealed=sealed,
+            number=self._step, join=index, first=growth.base, node_count=len(growth.nodes),
+            inputs=runs_text(growth.inputs) or "-", start=edges_text(growth.start), sealed=sealed,
         )  # fmt: skip
-        found, duties = await self._partition.grow(self._canvas_id, step)
+        found, duties = await self._with_room(lambda: self._partition.grow(self._canvas_id, step))
         self._desk.see_to(self._partition, duties)
         if not found:
             raise CanvasGoneError
         if sealed:
             del self._joins[number]
+
+    async def _staged(self, ref: NodeRef, join: JoinNode, members: Sequence[Element]) -> Growth:
+        return await self._with_room(lambda: self._extensions.growth(self._namespace, ref, join, members))
+
+    async def _with_room(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call when the store has room, and again if it turns out to have none."""
+        while True:
+            await self._pressure.room()
+            try:
+                return await call()
+            except StoreFull:
+                self._pressure.full()
 
     async def seal(self) -> None:
         """Take what has come for everything. Otherwise as `add`."""

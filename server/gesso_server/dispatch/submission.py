@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from itertools import islice
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.names import Names
+from gesso_server.dispatch.pressure import Pressure
 from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.session import Session
 from gesso_server.dispatch.waits import Waits
@@ -23,6 +25,7 @@ from gesso_server.store.store import Store
 
 _MS = timedelta(milliseconds=1)
 _NODES_PER_CALL = 500
+_NAMES_PER_CALL = 1000
 _NAME_DAYS = 30
 """How long a chosen id is known at the least."""
 _LARGE = 2000
@@ -59,12 +62,20 @@ class RequestIdReusedError(Exception):
     """The request id was used with another content."""
 
 
+@dataclass(eq=False)  # not frozen: contextlib sets the traceback of what it lets through
+class UnknownTaskError(Exception):
+    """No connected worker knows a task, and this coordinator is strict."""
+
+    task: str
+
+
 class Submissions:
     """Accepts canvases."""
 
     def __init__(
         self, store: Store, config: ServerConfig, desk: DutyDesk, registry: Registry, waits: Waits
     ) -> None:
+        self.pressure = Pressure(store, config.limits.store_watermark)
         self._store = store
         self._config = config
         self._desk = desk
@@ -87,12 +98,18 @@ class Submissions:
         Raises:
             CanvasTooLargeError: If it comes to too many nodes.
             RequestIdReusedError: If the request id was used with another content.
-            StoreError: If the store does not answer or is full; repeating with the same request id is safe.
+            UnknownTaskError: If no worker knows one of its tasks, and that is asked for.
+            BackpressureError: If the store is nearly full.
+            StoreError: If the store does not answer, is full, or has too much of the namespace; repeating with the
+                same request id is safe.
         """
         return await self.keep(submission, self.compile(submission.element))
 
     async def keep(self, submission: Submission, plan: Plan) -> Submitted:
         """Accept a canvas that is compiled. Otherwise as `submit`."""
+        self.pressure.check()
+        if self._config.limits.strict_tasks:
+            await self._check_tasks(submission.namespace, plan)
         if len(plan.nodes) < _LARGE:
             return await self._keep(submission, plan)
         async with self._large:
@@ -124,6 +141,8 @@ class Submissions:
     ) -> Accepted:
         nodes = stored_nodes(plan)
         part = list(islice(nodes, _NODES_PER_CALL))
+        if len(part) == _NODES_PER_CALL:
+            await partition.check_room(submission.namespace, len(plan.nodes), self._quota())
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
@@ -141,6 +160,20 @@ class Submissions:
         self._desk.see_to(partition, accepted.duties)
         return accepted
 
+    def _quota(self) -> int:
+        """Return how many nodes of a namespace one partition may hold."""
+        return math.ceil(self._config.limits.open_nodes / len(self._store.partitions))
+
+    async def _check_tasks(self, namespace: str, plan: Plan) -> None:
+        # Every session says hello in every partition, so any will do.
+        names = sorted({lane.task for lane in plan.lanes})
+        for at in range(0, len(names), _NAMES_PER_CALL):
+            unknown = await self._store.partitions[0].unknown_tasks(
+                namespace, names[at : at + _NAMES_PER_CALL]
+            )
+            if unknown:
+                raise UnknownTaskError(unknown[0])
+
     def _new_canvas(self, submission: Submission, plan: Plan, canvas_id: CanvasId) -> NewCanvas:
         timing = self._config.timing
         last = plan.nodes[plan.last] if plan.last is not None else None
@@ -153,6 +186,7 @@ class Submissions:
             request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),
             templates=template_fields(plan.templates), template_count=len(plan.templates),
             growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
+            quota=self._quota(),
         )  # fmt: skip
 
     def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:

@@ -21,10 +21,11 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from gesso.v1 import coordinator_service_pb2
-from gesso_server.dispatch.submission import RequestIdReusedError
+from gesso_server.dispatch.pressure import BackpressureError
+from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
-from gesso_server.store.errors import StoreError, StoreFull
+from gesso_server.store.errors import QuotaError, StoreError, StoreFull
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def draining() -> Refusal:
     return Refusal(grpc.StatusCode.UNAVAILABLE, "DRAINING", text, retry_delay=_SOON)
 
 
-def refused(error: Exception) -> Refusal:  # noqa: PLR0911  a table, a row each
+def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911  a table, a row each
     """Return what a client may see of an error."""
     match error:
         case Refusal():
@@ -121,6 +122,15 @@ def refused(error: Exception) -> Refusal:  # noqa: PLR0911  a table, a row each
         case NoValueError():
             text = "the node has no value: it has not ended, or not well"
             return Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NO_VALUE", text)
+        case UnknownTaskError():
+            text = f"no connected worker knows {error.task}"
+            return Refusal(grpc.StatusCode.FAILED_PRECONDITION, "UNKNOWN_TASK", text, "canvas")
+        case BackpressureError():
+            text = "the store is nearly full; what runs goes on"
+            return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "BACKPRESSURE", text, retry_delay=_LATER)
+        case QuotaError():
+            text = "the namespace has as many nodes open as it may"
+            return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA", text, retry_delay=_LATER)
         case StoreFull():
             text = "the store is full; what runs goes on"
             return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", text, retry_delay=_LATER)

@@ -11,6 +11,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from gesso.v1 import coordinator_service_pb2, operations_service_pb2, worker_service_pb2
+from gesso_server.config import ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.rpc.canvases import Canvases
 from gesso_server.rpc.conversation import Conversations
@@ -19,21 +20,11 @@ from gesso_server.rpc.service import handlers
 from gesso_server.rpc.streaming import Streams
 from gesso_server.rpc.work import Work
 
-# Sources: promises.md, decisions 9 and 10, G7; libraries.md, section 1.
-_OPTIONS = [
-    ("grpc.max_receive_message_length", 4 << 20),
-    ("grpc.max_send_message_length", 4 << 20),
-    ("grpc.max_concurrent_streams", 100),
-    ("grpc.max_metadata_size", 16 << 10),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.http2.ping_timeout_ms", 5_000),  # what grpcio 1.85 obeys instead; by default a minute
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-    ("grpc.so_reuseport", 0),
-]
 READY, LIVE = "ready", "live"
 """Names of the health service: whether it takes work, and whether its loop runs."""
+_MS = timedelta(milliseconds=1)
+_UNCOMPRESSED = 1
+"""gRPC's set of compressions with none in it: a small message could become an enormous one."""
 
 
 class _CoordinatorService:
@@ -61,7 +52,7 @@ class Server:
         self._coordinator = coordinator
         canvases = Canvases(coordinator)
         self._conversations = Conversations(coordinator, canvases)
-        self._server = grpc.aio.server(options=_OPTIONS)
+        self._server = grpc.aio.server(options=_options(coordinator.config))
         self._health = HealthServicer()
         services = {
             coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"]: _CoordinatorService(
@@ -112,3 +103,26 @@ class Server:
         for name in ("", READY):
             await self._health.set(name, status)
         await self._health.set(LIVE, health_pb2.HealthCheckResponse.SERVING)
+
+
+def _options(config: ServerConfig) -> list[tuple[str, int]]:
+    """Return gRPC's options. Sources: promises.md, decisions 9 and 10, G7; libraries.md, section 1."""
+    limits, timing = config.limits, config.timing
+    return [
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        ("grpc.max_send_message_length", limits.message_bytes),
+        ("grpc.max_concurrent_streams", limits.streams_per_connection),
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.max_metadata_size", limits.metadata_bytes),
+        ("grpc.absolute_max_metadata_size", limits.metadata_bytes),  # between the two, chance would decide
+        ("grpc.keepalive_time_ms", 10_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.http2.ping_timeout_ms", 5_000),  # what grpcio 1.85 obeys instead; by default a minute
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", timing.ping // _MS),
+        ("grpc.server_handshake_timeout_ms", timing.handshake // _MS),
+        ("grpc.max_connection_age_ms", timing.connection_age // _MS),
+        ("grpc.max_connection_age_grace_ms", timing.connection_grace // _MS),
+        ("grpc.compression_enabled_algorithms_bitset", _UNCOMPRESSED),
+        ("grpc.so_reuseport", 0),
+    ]

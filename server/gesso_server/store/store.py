@@ -33,7 +33,7 @@ from redis.exceptions import (
 
 from gesso_server.ids import PARTITION_LIMIT, CanvasId, partition_of
 from gesso_server.store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
-from gesso_server.store.library import library
+from gesso_server.store.library import Bounds, library
 from gesso_server.store.packing import packing_pool
 from gesso_server.store.partition import Partition
 
@@ -59,17 +59,18 @@ _UNAVAILABLE = (
 class Store:
     """A connection to one store."""
 
-    def __init__(self, url: str, coordinator: str) -> None:
+    def __init__(self, url: str, coordinator: str, bounds: Bounds = Bounds()) -> None:  # noqa: B008  a value
         """Prepare a connection; nothing is opened before `connect`.
 
         Args:
             url: `redis://`, `rediss://` or `unix://`.
             coordinator: Id of this coordinator, as its signals bear it.
+            bounds: Numbers that the scripts are made with.
         """
         self.url = url
         self.coordinator = coordinator
         self.partitions: list[Partition] = []
-        self._library = library()
+        self._library = library(bounds)
         pool = packing_pool(
             url, max_connections=_CONNECTIONS, timeout=CALL_TIMEOUT_S, socket_timeout=CALL_TIMEOUT_S,
             socket_connect_timeout=CALL_TIMEOUT_S, retry=Retry(NoBackoff(), 0), retry_on_error=[],
@@ -121,6 +122,19 @@ class Store:
             await self.redis.ping()
         except RedisError as error:
             raise _translated(error) from error
+
+    async def fullness(self) -> float:
+        """Return the part of its memory that the store uses; 0 where it has no limit.
+
+        Raises:
+            StoreError: If it does not answer.
+        """
+        try:
+            memory = await self.redis.info("memory")
+        except RedisError as error:
+            raise _translated(error) from error
+        most = int(memory.get("maxmemory", 0))
+        return int(memory["used_memory"]) / most if most else 0.0
 
     def partition_of(self, canvas_id: CanvasId) -> Partition | None:
         """Return the partition that holds a canvas, None for an id that no canvas of this store has."""
