@@ -54,7 +54,7 @@ $(NODE): package.json package-lock.json
 
 # --- running ---------------------------------------------------------------------------------
 
-.PHONY: demo test test-long bench
+.PHONY: demo test test-long fuzz bench
 DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
@@ -64,6 +64,9 @@ test: $(FULL) ## Run the unit, integration and acceptance tests, except the long
 
 test-long: $(FULL) ## Run the long tests
 	$(BIN)/python -m pytest -m long $(ARGS)
+
+fuzz: $(FULL) ## Send 100,000 damaged messages to every method (GESSO_FUZZ_SEED=number repeats a run)
+	$(BIN)/python -m pytest -s -m long tests/fuzz $(ARGS)
 
 bench: $(FULL) ## Measure throughput and round trips
 	$(BIN)/python bench/run.py $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Iterable
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ from google.rpc import error_details_pb2, status_pb2
 from gesso.v1 import canvas_pb2 as pb
 
 _DETAILS = "grpc-status-details-bin"
+PYTHON = re.compile(r"Error\b|Exception|Traceback|gesso_server|google\.protobuf|_pb2|\.py\b|<class|\bNone\b")
+"""What no client must ever be told."""
 
 
 class Refused(NamedTuple):

@@ -284,11 +284,11 @@ def _timing(options: signature_pb2.SignatureOptions) -> str:
     if options.HasField("countdown") and (delay := milliseconds(options.countdown, "options.countdown")):
         parts.append(f"d{delay}")
     if options.HasField("eta"):
-        parts.append(f"a{_instant_ms(options.eta, 'options.eta')}")
+        parts.append(f"a{instant_ms(options.eta, 'options.eta')}")
     if options.HasField("expires_in"):
         parts.append(f"x{milliseconds(options.expires_in, 'options.expires_in')}")
     if options.HasField("expire_time"):
-        parts.append(f"z{_instant_ms(options.expire_time, 'options.expire_time')}")
+        parts.append(f"z{instant_ms(options.expire_time, 'options.expire_time')}")
     return "".join(parts)
 
 
@@ -304,7 +304,12 @@ def milliseconds(duration: duration_pb2.Duration, path: str) -> int:
     return math.ceil(seconds * 1000)
 
 
-def _instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
+def instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
+    """Return an instant in Unix ms, 0 for one before 1970.
+
+    Raises:
+        Refusal: If it lies outside of the years 1 to 9999.
+    """
     if not 0 <= instant.nanos < _NANOS or not -62135596800 <= instant.seconds <= 253402300799:  # noqa: PLR2004  proto's own
         raise invalid("BAD_DURATION", "not an instant between the years 1 and 9999", path)
     return max(0, instant.seconds * 1000 + instant.nanos // 1_000_000)

@@ -12,6 +12,7 @@ from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Open, Run, Start
+from gesso_server.rpc.elements import instant_ms
 from gesso_server.rpc.nodes import NodeView, summary
 from gesso_server.rpc.refusal import Refusal, invalid, not_found
 from gesso_server.store.calls import LookedCanvas
@@ -131,8 +132,10 @@ class CanvasPages:
             raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "filter")
         until, skip = _position(token)
         if until is None and filter_.HasField("until_time"):
-            until = filter_.until_time.ToMilliseconds() - 1
-        since = filter_.since_time.ToMilliseconds() if filter_.HasField("since_time") else None
+            until = instant_ms(filter_.until_time, "filter.until_time") - 1
+        since = (
+            instant_ms(filter_.since_time, "filter.since_time") if filter_.HasField("since_time") else None
+        )
         found: list[tuple[CanvasId, LookedCanvas]] = []
         for partition in self._coordinator.store.partitions:
             # What to leave out counts over all partitions, so each gives that many more.

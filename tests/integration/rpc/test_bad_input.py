@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,11 +13,10 @@ from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.config import Limits, ServerConfig
 from gesso_server.main import Started
 from support.client import Client
-from support.messages import Refused, chain, chord, group, refusal, sig
+from support.messages import PYTHON, Refused, chain, chord, group, refusal, sig
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 UNSERVED = grpc.StatusCode.UNIMPLEMENTED
-_PYTHON = re.compile(r"Error\b|Exception|Traceback|gesso_server|google\.protobuf|_pb2|\.py\b|<class|\bNone\b")
 
 
 def raw(channel: grpc.aio.Channel, method: str = "SubmitCanvas") -> Callable[..., Awaitable[object]]:
@@ -172,6 +170,14 @@ BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "canvas in a partition that is not there": (
         "GetCanvas", pb.GetCanvasRequest(canvas_id="f" * 32), grpc.StatusCode.NOT_FOUND, "CANVAS_NOT_FOUND", "",
     ),
+    "list since no time": (
+        "ListCanvases", pb.ListCanvasesRequest(filter={"since_time": {"seconds": 2**62}}), INVALID, "BAD_DURATION",
+        "filter.since_time",
+    ),
+    "list until no time": (
+        "ListCanvases", pb.ListCanvasesRequest(filter={"until_time": {"nanos": -1}}), INVALID, "BAD_DURATION",
+        "filter.until_time",
+    ),
     "no node id": ("GetNode", pb.GetNodeRequest(), INVALID, "BAD_ID", "node_id"),
     "long node id": ("WaitNode", pb.WaitNodeRequest(node_id="x" * 129), INVALID, "BAD_ID", "node_id"),
     "unknown node": (
@@ -231,7 +237,7 @@ def check_text(found: Refused) -> None:
     """Check what is true of every error's text."""
     assert found.message
     assert len(found.message.encode()) <= 1024
-    assert not _PYTHON.search(found.message), found.message
+    assert not PYTHON.search(found.message), found.message
 
 
 @pytest.mark.parametrize(("canvas", "reason", "path"), BAD_CANVASES.values(), ids=BAD_CANVASES)
