@@ -126,11 +126,16 @@ def command(  # noqa: PLR0913 - an option is an argument here
 
 
 def _times(lease_seconds: float | None, grace_seconds: float | None) -> list[str]:
-    """Return the settings that two options stand for. A short lease is renewed in time."""
+    """Return the settings that two options stand for. A short lease is renewed in time, and silence noticed in it."""
     said = []
     if lease_seconds is not None:
-        renewal = min(Timing().renewal.total_seconds(), lease_seconds / 6)
-        said += [f"timing.lease={lease_seconds:.3f}s", f"timing.renewal={renewal:.3f}s"]
+        usual, soon = Timing(), lease_seconds / 6
+        said += [
+            f"timing.lease={lease_seconds:.3f}s",
+            f"timing.renewal={min(usual.renewal.total_seconds(), soon):.3f}s",
+            f"timing.heartbeat={min(usual.heartbeat.total_seconds(), soon):.3f}s",
+            f"timing.silence={min(usual.silence.total_seconds(), lease_seconds):.3f}s",
+        ]
     if grace_seconds is not None:
         said.append(f"timing.grace={grace_seconds:.3f}s")
     return said
