@@ -54,7 +54,7 @@ $(NODE): package.json package-lock.json
 
 # --- running ---------------------------------------------------------------------------------
 
-.PHONY: demo test test-long fuzz bench
+.PHONY: demo test test-long fuzz chaos soak bench
 DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
@@ -63,10 +63,16 @@ test: $(FULL) ## Run the unit, integration and acceptance tests, except the long
 	$(BIN)/python -m pytest $(ARGS)
 
 test-long: $(FULL) ## Run the long tests
-	$(BIN)/python -m pytest -m long $(ARGS)
+	$(BIN)/python -m pytest -m long --ignore=tests/chaos --ignore=tests/fuzz $(ARGS)
 
 fuzz: $(FULL) ## Send 100,000 damaged messages to every method (GESSO_FUZZ_SEED=number repeats a run)
 	$(BIN)/python -m pytest -s -m long tests/fuzz $(ARGS)
+
+chaos: $(FULL) ## Kill, freeze and cut off everything under load, with the leases that are shipped (20 min)
+	$(BIN)/python -m pytest -s -m long tests/chaos/test_chaos.py tests/chaos/test_detection.py $(ARGS)
+
+soak: $(FULL) ## Run under mixed load for GESSO_SOAK_MINUTES (30), and see that nothing grows
+	$(BIN)/python -m pytest -s -m long tests/chaos/test_soak.py $(ARGS)
 
 bench: $(FULL) ## Measure throughput and round trips
 	$(BIN)/python bench/run.py $(ARGS)

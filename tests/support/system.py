@@ -161,6 +161,8 @@ class System:
     """So soon a silent worker loses its tasks. The product's own 30 s would be a long test."""
     grace_seconds: float = 1.0
     """So soon a worker whose connection broke loses its tasks. The product's own is 10 s."""
+    settings: Sequence[str] = ()
+    """What every coordinator is told besides, as `--set` takes it."""
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -215,7 +217,7 @@ class System:
         times = [f"--lease-seconds={self.lease_seconds}", f"--grace-seconds={self.grace_seconds}"]
         program = self.gesso(
             "coordinator", "server", "--address", f"127.0.0.1:{port or free_port()}", *where, *times,
-            "--output", "json", *(word for text in settings for word in ("--set", text)),
+            "--output", "json", *(word for text in (*self.settings, *settings) for word in ("--set", text)),
         )  # fmt: skip
         told = json.loads(program.line('"coordinator.ready"'))
         return Coordinator(address=told["address"], store=told["store"], program=program)
