@@ -84,10 +84,12 @@ def _chain(steps: tuple[Element, ...]) -> Stages:
 
 
 def _kept(step: Element) -> bool:
-    """Return whether a step is a fan whatever it comes to; a group is if one that is unrolled into it is."""
+    """Return whether a step is a fan whatever it comes to; a group or a chain is if one that goes into it is."""
     match step:
         case Chord():
             return True
+        case Chain():
+            return any(map(_kept, step.steps))
         case Group():
             inner = (each for each in step.members if isinstance(each, Group) and each.policy == _DEFAULT)
             return step.keep or any(map(_kept, inner))

@@ -57,6 +57,8 @@ CHAINS = {
     "group of one chain": (chain(a, group(chain(b, c))), v("c", v("b", v("a")))),
     "group of one group of one": (chain(a, group(group(b)), c), v("c", v("b", v("a")))),
     "kept group of one": (chain(group(a, keep=True), b), v("b", [v("a")])),
+    "kept group of one, chained": (chain(chain(group(a, keep=True))), [v("a")]),
+    "kept group of none, chained": (chain(chain(group(keep=True)), b), v("b", [])),
     "immutable step": (chain(a, call("b", immutable=True), c), v("c", v("b"))),
     "group at the end": (chain(a, group(b, c)), [v("b", v("a")), v("c", v("a"))]),
     "group at the start": (chain(group(a, b), c), v("c", [v("a"), v("b")])),
