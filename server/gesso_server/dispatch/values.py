@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Counts, Run, runs
 from gesso_server.store.partition import Partition
-from gesso_server.store.records import JoinBody, State, parse_join_body, parse_record
+from gesso_server.store.records import JoinBody, State, ignores_value, parse_join_body, parse_record
 from gesso_server.store.store import Store
 
 _PAGE_BYTES = 512 << 10
@@ -24,6 +24,8 @@ class Mark(Enum):
 
     BEGIN = "begin"
     END = "end"
+    IGNORED = "ignored"
+    """In place of a value that is not for clients."""
 
 
 class Settled(NamedTuple):
@@ -31,6 +33,14 @@ class Settled(NamedTuple):
 
     index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
     state: State
+
+
+class Room(NamedTuple):
+    """What a join's value may take to be sent with something else."""
+
+    size: int
+    """In bytes."""
+    count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
 
 
 Step: TypeAlias = bytes | Mark | Settled
@@ -47,6 +57,7 @@ class _Reader:
 
     partition: Partition
     canvas_id: CanvasId
+    for_client: bool
 
     async def join(self, index: int, body: JoinBody, until_ms: int | None = None) -> AsyncIterator[Step]:
         """Walk through a join's value, depth first, in order.
@@ -86,6 +97,9 @@ class _Reader:
             left -= len(page)
 
     async def _value(self, index: int, record: str, outcome: bytes, body: bytes) -> AsyncIterator[Step]:
+        if self.for_client and record[0] == State.SUCCEEDED and ignores_value(record):
+            yield Mark.IGNORED
+            return
         if outcome.startswith(_ELSEWHERE):
             index = int(outcome[1:])
             ((record, outcome, body),) = await self.partition.outcomes(
@@ -124,41 +138,44 @@ class Values:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def walk(self, canvas_id: CanvasId, index: int) -> AsyncIterator[Step]:
+    def walk(self, canvas_id: CanvasId, index: int, *, for_client: bool) -> AsyncIterator[Step]:
         """Walk through the value of a node that has succeeded.
+
+        Args:
+            canvas_id: Its canvas.
+            index: The node.
+            for_client: Whether values that are to be ignored are left out, which only tasks get.
 
         Raises:
             NoValueError: If it, or an input of it, has no value (any more).
             StoreError: If the store does not answer.
         """
-        return self._reader(canvas_id).of(index)
+        return self._reader(canvas_id, for_client=for_client).of(index)
 
-    def walk_join(self, canvas_id: CanvasId, index: int, body: JoinBody) -> AsyncIterator[Step]:
-        """Walk through the value of a join whose body is known. Otherwise as `walk`."""
-        return self._reader(canvas_id).join(index, body)
-
-    def _reader(self, canvas_id: CanvasId) -> _Reader:
+    def _reader(self, canvas_id: CanvasId, *, for_client: bool) -> _Reader:
         partition = self._store.partition_of(canvas_id)
         if partition is None:
             raise NoValueError
-        return _Reader(partition, canvas_id)
+        return _Reader(partition, canvas_id, for_client)
 
     async def small(
-        self, canvas_id: CanvasId, index: int, body: JoinBody, *, most_bytes: int, most_count: int
+        self, canvas_id: CanvasId, index: int, body: JoinBody, room: Room, *, for_client: bool
     ) -> list[bytes] | None:
-        """Return a join's outcomes if it is a list of tasks' that are few and small; else None."""
-        if body.single or body.counts is Counts.SETTLED or sum(run.count for run in body.inputs) > most_count:
+        """Return a join's outcomes if it is a list of tasks' that are few and small, and none is ignored; else None."""
+        if body.single or body.counts is Counts.SETTLED or sum(run.count for run in body.inputs) > room.count:
             return None
         found: list[bytes] = []
         size, depth = 0, 0
-        async for step in self.walk_join(canvas_id, index, body):
+        async for step in self._reader(canvas_id, for_client=for_client).join(index, body):
             if step is Mark.BEGIN:
                 depth += 1
                 if depth > 1:
                     return None
+            elif step is Mark.IGNORED:
+                return None
             elif isinstance(step, bytes):
                 size += len(step)
-                if size > most_bytes:
+                if size > room.size:
                     return None
                 found.append(step)
         return found

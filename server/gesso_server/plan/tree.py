@@ -44,7 +44,7 @@ class Lane(NamedTuple):
     priority: int
     task: str
     timed: bool
-    """Whether a task of this lane has a `Call.timing`."""
+    """Whether a task of this lane starts or expires by the clock."""
 
 
 @dataclass(frozen=True, slots=True)

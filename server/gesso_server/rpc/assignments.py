@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from gesso.v1 import worker_service_pb2 as pb
-from gesso_server.dispatch.values import Values
+from gesso_server.dispatch.values import Room, Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.store.calls import CanvasContext, Grant, Looked
 from gesso_server.store.records import base_of, parse_join_body, parse_task_body
 
-_INLINE_BYTES = 256 << 10
-_INLINE_COUNT = 10_000
+_INLINE = Room(size=256 << 10, count=10_000)
 
 
 class Assignments:
@@ -60,7 +59,7 @@ class Assignments:
         self, assignment: pb.Assignment, canvas_id: CanvasId, index: int, body: bytes, base: int
     ) -> None:
         outcomes = await self._values.small(
-            canvas_id, index, parse_join_body(body, base), most_bytes=_INLINE_BYTES, most_count=_INLINE_COUNT
+            canvas_id, index, parse_join_body(body, base), _INLINE, for_client=False
         )
         if outcomes is None:
             assignment.elsewhere.node_id = NodeRef(canvas_id, index).node_id

@@ -10,11 +10,11 @@ from typing import cast
 import grpc
 
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.v1 import value_item_pb2, worker_service_pb2
+from gesso.v1 import payload_pb2, value_item_pb2, worker_service_pb2
 from gesso_server.config import DEFAULT_NAMESPACE
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
-from gesso_server.dispatch.values import Mark, NoValueError, Settled, Step
+from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
 from gesso_server.rpc.elements import Elements, milliseconds
 from gesso_server.rpc.listing import CanvasPages, Nodes
@@ -28,8 +28,8 @@ NAMESPACE = DEFAULT_NAMESPACE
 
 _REQUEST_ID_BYTES = 128
 _TRACESTATE_BYTES = 512
-_INLINE_BYTES = 256 << 10
-_INLINE_COUNT = 50_000
+_INLINE = Room(size=256 << 10, count=50_000)
+_NONE = payload_pb2.Payload(data=b"null")
 _FRAME_BYTES = 1 << 20
 _PAGE_SIZE, _PAGE_LIMIT = 100, 1000
 _TASK_ID_LENGTH = 128
@@ -188,6 +188,8 @@ class Canvases:
             response.error.CopyFrom(error)
         elif view.record.state is not State.SUCCEEDED:
             response.custom_state = view.outcome.ignored.custom_state
+        elif view.record.ignores_value:
+            pass  # it is for what stands behind it, and for nobody else
         elif view.record.join:
             await self._join_value(view, response)
         elif view.elsewhere:
@@ -203,8 +205,8 @@ class Canvases:
             view.ref.canvas_id,
             view.ref.index,
             view.join_body(),
-            most_bytes=_INLINE_BYTES,
-            most_count=_INLINE_COUNT,
+            _INLINE,
+            for_client=True,
         )
         if outcomes is None:
             response.elsewhere.SetInParent()
@@ -265,14 +267,22 @@ class Canvases:
         count = await self._coordinator.cancellations.nodes(NAMESPACE, refs, terminate=request.terminate)
         return pb.RevokeNodesResponse(revoked_count=count)
 
-    async def value(self, ref: NodeRef) -> AsyncIterator[list[value_item_pb2.ValueItem]]:
-        """Walk through the value of a node, in parts of about 1 MiB."""
+    async def value(
+        self, ref: NodeRef, *, for_client: bool = True
+    ) -> AsyncIterator[list[value_item_pb2.ValueItem]]:
+        """Walk through the value of a node, in parts of about 1 MiB.
+
+        Args:
+            ref: The node.
+            for_client: Whether values that are to be ignored are None.
+        """
         _, view = await self._nodes.one(ref)
         if view.record.state is not State.SUCCEEDED:
             raise NoValueError
         items: list[value_item_pb2.ValueItem] = []
         size = 0
-        async for step in self._coordinator.values.walk(ref.canvas_id, ref.index):
+        walk = self._coordinator.values.walk(ref.canvas_id, ref.index, for_client=for_client)
+        async for step in walk:
             items.append(await self._item(ref, step))
             size += 8 + (len(step) if isinstance(step, bytes) else 0)
             if size > _FRAME_BYTES:
@@ -289,6 +299,8 @@ class Canvases:
                 item.begin.SetInParent()
             case Mark.END:
                 item.end.SetInParent()
+            case Mark.IGNORED:
+                item.value.CopyFrom(_NONE)
             case Settled(index, state):
                 item.outcome.state = node_state(state)
                 if state.final and state is not State.SUCCEEDED:

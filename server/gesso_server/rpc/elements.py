@@ -203,6 +203,7 @@ class Elements:
         if options is not None:
             _check_options(options)
             task_id = _task_id(options.task_id, "options.task_id")
+            timing += "i" if options.ignore_result else ""
         for key, stamp in stamps.items():
             assignment.stamps[key].CopyFrom(stamp)
         return Call(lane, assignment.SerializeToString(), signature.immutable, timing, *hung, task_id)

@@ -57,7 +57,7 @@ class Work:
         ref = parse_node_id(request.node_id)
         if ref is None:
             raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", "node_id")
-        async for items in self._canvases.value(ref):
+        async for items in self._canvases.value(ref, for_client=False):
             yield pb.ReadInputResponse(items=items)
 
     async def work(

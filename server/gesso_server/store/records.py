@@ -101,6 +101,8 @@ class Record:
     finish_ms: int | None = None
     overdue: bool = False
     """Whether it is a join that its deadline has ended."""
+    ignores_value: bool = False
+    """Whether clients get no value of it."""
 
 
 def stored_nodes(plan: Plan | Growth) -> Iterator[StoredNode]:
@@ -238,12 +240,17 @@ def parse_record(text: str) -> Record:
         state=state, join=False, source=origin, source_kind=source[:1], edges=edges, base=base,
         deliveries=counts[0], crashes=counts[1], failures=counts[2],
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
-        start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None,
+        start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None, ignores_value=ignores_value(text),
     )  # fmt: skip
 
 
 def _number(text: str) -> int | None:
     return None if text == "-" else int(text)
+
+
+def ignores_value(record: str) -> bool:
+    """Return whether clients get no value of a node."""
+    return "i" in record.rpartition("|")[2]
 
 
 def base_of(timing: str) -> int:

@@ -23,7 +23,7 @@ redis.register_function{function_name = '@LIBRARY@_forget_node', flags = {'allow
   if not node then return -1 end
   if not FINAL[node.state] then return 0 end
   redis.call('SADD', keys.forgotten(call.K, canvas.id), ARGV[2])
-  if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then canvases.forget(call.K, canvas.id) end
+  if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then canvases.forget(call, canvas.id) end
   return 1
 end}
 

@@ -60,11 +60,14 @@ function canvases.count(call, canvas, index)
   if canvas.watched then canvas.finals[#canvas.finals + 1] = index end
 end
 
--- Remove outcomes that nobody needs any more: the canvas has ended. What one call leaves goes with the canvas.
-function canvases.forget(K, cid)
-  for _, index in ipairs(redis.call('SPOP', keys.forgotten(K, cid), 500)) do
-    redis.call('HDEL', keys.results(K, cid, math.floor(tonumber(index) / CHUNK)), index)
+-- Remove outcomes that nobody needs any more: the canvas has ended. What one call leaves goes to the work list.
+function canvases.forget(call, cid)
+  local key = keys.forgotten(call.K, cid)
+  for _, index in ipairs(redis.call('SPOP', key, 500)) do
+    redis.call('HDEL', keys.results(call.K, cid, math.floor(tonumber(index) / CHUNK)), index)
+    call.budget = call.budget - 1
   end
+  if redis.call('EXISTS', key) == 1 then redis.call('RPUSH', keys.work(call.K), 'forget ' .. cid .. ' ') end
 end
 
 -- Whether any canvas of this call waits to be told of.
@@ -110,7 +113,7 @@ function canvases.flush(call)
         end
         redis.call('HSET', meta, 'state', state, 'finished', call.now)
         redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
-        canvases.forget(call.K, cid)
+        canvases.forget(call, cid)
       end
       tell(call, canvas)
     end

@@ -211,6 +211,8 @@ local function work(call, item)
     done = open_joins(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]))
   elseif item.op == 'close' then
     done = close_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], a[5])
+  elseif item.op == 'forget' then
+    canvases.forget(call, canvas.id)
   elseif item.op == 'cancel' then
     done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4] == 'K')
   elseif item.op == 'grown' then
@@ -225,13 +227,37 @@ local function work(call, item)
   end
 end
 
+-- Whether anything that stands behind a node may read its value, now or when it is delivered again.
+local function is_read(call, canvas, node)
+  for edge in string.gmatch(node.edges, '[^;]+') do
+    local join = string.match(edge, '^%+(%d+)$')
+    if join then
+      join = nodes.get(call, canvas.id, tonumber(join))
+      if join and is_read(call, canvas, join) then return true end
+    elseif string.sub(edge, 1, 1) ~= '!' then
+      return true
+    end
+  end
+  return false
+end
+
+-- Keep the outcome of a task that is about to end well. One whose value is to be ignored is not kept if nothing reads
+-- it, and else goes with what is forgotten.
+function graph.keep_value(call, canvas, node, blob)
+  if string.find(node.timing, 'i', 1, true) then
+    if not is_read(call, canvas, node) then return end
+    redis.call('SADD', keys.forgotten(call.K, canvas.id), node.index)
+  end
+  nodes.put_result(call, canvas.id, node.index, blob)
+end
+
 -- End a replaced node as the last node of its replacement has ended.
 local function stand_in(call, canvas, index, from)
   local node = nodes.get(call, canvas.id, index)
   if not node or node.state ~= 'P' then return end
   if from.state == 'S' then
     local value = from.join and '\0' .. from.index or nodes.result(call, canvas.id, from.index)
-    nodes.put_result(call, canvas.id, index, value)
+    graph.keep_value(call, canvas, node, value)
     finish(call, canvas, node, 'S', '-')
   elseif from.state == 'I' or from.state == 'C' then
     finish(call, canvas, node, from.state, '-')

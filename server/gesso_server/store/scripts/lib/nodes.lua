@@ -17,7 +17,7 @@
 -- +join arrives at a join, !*template adds nodes (lib/templates.lua), =node ends a replaced node; '!' means on its own
 -- failure, else on success. Opening edges stand before starting ones.
 -- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
--- acceptance> or z<instant> last start; of a join: l when its deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
+-- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it; of a join: l when its deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
 -- longer needs them; b<base> of both: what its body says is relative to this index.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open

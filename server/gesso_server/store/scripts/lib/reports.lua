@@ -76,7 +76,11 @@ function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, ex
     failed_again(call, canvas, node, delay, tonumber(extra))
   elseif not extend(call, canvas, node, extra) then
     if kind == 'e' then node.failures = node.failures + 1 end
-    nodes.put_result(call, cid, index, blob)
+    if kind == 'v' then
+      graph.keep_value(call, canvas, node, blob)
+    else
+      nodes.put_result(call, cid, index, blob)
+    end
     graph.finish(call, canvas, node, ENDS[kind])
   end
   return 'A'
