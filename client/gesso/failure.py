@@ -49,6 +49,8 @@ class Failure:
     """The remote traceback. May be empty."""
     node_id: str
     """The node whose own failure it is. Empty when the coordinator did not say."""
+    task_id: str
+    """The id that users know that node by: the one that its client chose, or else `node_id`."""
 
 
 def failure_of(error: BaseException) -> Failure | None:
@@ -175,7 +177,12 @@ def from_task_error(message: task_error_pb2.TaskError, classes: Classes = _NONE)
         error.add_note(_REMOTE_NOTE + message.traceback.rstrip())
     if message.HasField("cause"):
         error.__cause__ = from_task_error(message.cause, classes)
-    failure = Failure(type=message.type, traceback=message.traceback, node_id=message.node_id)
+    failure = Failure(
+        type=message.type,
+        traceback=message.traceback,
+        node_id=message.node_id,
+        task_id=message.task_id or message.node_id,
+    )
     with contextlib.suppress(AttributeError):  # a class with slots has no room for it
         setattr(error, _ATTRIBUTE, failure)
     return error

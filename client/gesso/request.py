@@ -38,6 +38,8 @@ class Request:
     """Id of the task before this one."""
     group: str | None = None
     """Id of the join that it is a member of."""
+    groups: tuple[str, ...] = ()
+    """Ids of the joins that it stands inside, from the outermost inwards: those that wait for it."""
     task: str = ""
     """Its name."""
     args: tuple[Any, ...] = ()
@@ -77,6 +79,11 @@ class Request:
     def canvas_id(self) -> str | None:
         """Id of the canvas that it belongs to."""
         return self.node_id.rpartition("-")[0] if self.node_id else None
+
+    @property
+    def level(self) -> int:
+        """In how many joins it stands, one within the other."""
+        return len(self.groups)
 
     @property
     def stamped_headers(self) -> list[str]:

@@ -23,6 +23,7 @@ def request_of(assignment: Assignment, arguments: Arguments, worker: str) -> Req
         root_id=assignment.root_id or None,
         parent_id=assignment.parent_id or None,
         group=assignment.group_id or None,
+        groups=tuple(assignment.group_ids),
         task=signature.task,
         args=arguments.args,
         kwargs=arguments.kwargs,

@@ -254,10 +254,12 @@ class RetryCanvasResponse(_message.Message):
     def __init__(self, submitted: _Optional[_Union[SubmitCanvasResponse, _Mapping]] = ...) -> None: ...
 
 class GetNodeRequest(_message.Message):
-    __slots__ = ("node_id",)
+    __slots__ = ("node_id", "with_signature")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    WITH_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     node_id: str
-    def __init__(self, node_id: _Optional[str] = ...) -> None: ...
+    with_signature: bool
+    def __init__(self, node_id: _Optional[str] = ..., with_signature: bool = ...) -> None: ...
 
 class GetNodeResponse(_message.Message):
     __slots__ = ("node",)

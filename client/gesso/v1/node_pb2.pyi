@@ -8,7 +8,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Mapping as _Mapping
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -26,7 +26,7 @@ class Handle(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., task_id: _Optional[str] = ..., kind: _Optional[_Union[Node.Kind, str]] = ..., member_count: _Optional[int] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("handle", "state", "custom_state", "task", "queue", "error", "trace_id", "span_id", "delivery_count", "crash_count", "failure_count", "create_time", "finish_time", "run_duration", "worker", "stamps", "parent", "succeeded_count", "ended_count", "ready_time", "start_time", "waits_for")
+    __slots__ = ("handle", "state", "custom_state", "task", "queue", "error", "trace_id", "span_id", "delivery_count", "crash_count", "failure_count", "create_time", "finish_time", "run_duration", "worker", "stamps", "parent", "succeeded_count", "ended_count", "ready_time", "start_time", "waits_for", "signature", "group_ids")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Node.Kind]
@@ -98,6 +98,8 @@ class Node(_message.Message):
     READY_TIME_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    GROUP_IDS_FIELD_NUMBER: _ClassVar[int]
     handle: Handle
     state: Node.State
     custom_state: str
@@ -120,4 +122,6 @@ class Node(_message.Message):
     ready_time: _timestamp_pb2.Timestamp
     start_time: _timestamp_pb2.Timestamp
     waits_for: str
-    def __init__(self, handle: _Optional[_Union[Handle, _Mapping]] = ..., state: _Optional[_Union[Node.State, str]] = ..., custom_state: _Optional[str] = ..., task: _Optional[str] = ..., queue: _Optional[str] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., delivery_count: _Optional[int] = ..., crash_count: _Optional[int] = ..., failure_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worker: _Optional[str] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., parent: _Optional[_Union[Handle, _Mapping]] = ..., succeeded_count: _Optional[int] = ..., ended_count: _Optional[int] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits_for: _Optional[str] = ...) -> None: ...
+    signature: _signature_pb2.Signature
+    group_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, handle: _Optional[_Union[Handle, _Mapping]] = ..., state: _Optional[_Union[Node.State, str]] = ..., custom_state: _Optional[str] = ..., task: _Optional[str] = ..., queue: _Optional[str] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., delivery_count: _Optional[int] = ..., crash_count: _Optional[int] = ..., failure_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worker: _Optional[str] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., parent: _Optional[_Union[Handle, _Mapping]] = ..., succeeded_count: _Optional[int] = ..., ended_count: _Optional[int] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits_for: _Optional[str] = ..., signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., group_ids: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TaskError(_message.Message):
-    __slots__ = ("type", "message", "args", "traceback", "cause", "notes", "final", "node_id")
+    __slots__ = ("type", "message", "args", "traceback", "cause", "notes", "final", "node_id", "task_id")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
@@ -17,6 +17,7 @@ class TaskError(_message.Message):
     NOTES_FIELD_NUMBER: _ClassVar[int]
     FINAL_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    TASK_ID_FIELD_NUMBER: _ClassVar[int]
     type: str
     message: str
     args: _payload_pb2.Payload
@@ -25,4 +26,5 @@ class TaskError(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     final: bool
     node_id: str
-    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., args: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., traceback: _Optional[str] = ..., cause: _Optional[_Union[TaskError, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., final: bool = ..., node_id: _Optional[str] = ...) -> None: ...
+    task_id: str
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., args: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., traceback: _Optional[str] = ..., cause: _Optional[_Union[TaskError, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., final: bool = ..., node_id: _Optional[str] = ..., task_id: _Optional[str] = ...) -> None: ...

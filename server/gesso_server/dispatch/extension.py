@@ -9,6 +9,7 @@ step.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from gesso_server.config import Limits
 from gesso_server.dispatch.names import Names
@@ -20,13 +21,14 @@ from gesso_server.plan import (
     JoinNode,
     Plan,
     Room,
+    Source,
     Stand,
     TaskNode,
     compile_canvas,
     compile_growth,
 )
 from gesso_server.store.partition import Partition
-from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
+from gesso_server.store.records import Place, edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
 
 _NODES_PER_CALL = 500
@@ -40,6 +42,19 @@ class EmptyReplacementError(Exception):
     """A task cannot be replaced with nothing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replaced:
+    """A task that a canvas takes the place of."""
+
+    ref: NodeRef
+    task_id: str
+    """The id that it goes by, which the replacement's last task takes over."""
+    place: Place
+    """Where it stands, and so does the replacement; its last task is a member of the same join."""
+    source: Source | None
+    """What it stood behind, and so does what begins the replacement, which takes no value from there."""
+
+
 class Extensions:
     """Stages what comes to canvases that live."""
 
@@ -48,45 +63,54 @@ class Extensions:
         self._limits = limits
         self._names = names
 
-    async def replacement(
-        self, namespace: str, ref: NodeRef, element: Element, *, task_id: str, member_of: int | None
-    ) -> str:
+    async def replacement(self, namespace: str, replaced: Replaced, element: Element) -> str:
         """Stage the canvas that replaces a task. Returns what makes it take effect, for the report.
 
         Args:
             namespace: Whose it is.
-            ref: The task.
+            replaced: The task.
             element: What replaces it.
-            task_id: The id that the task goes by, which the replacement's last task takes over.
-            member_of: The join that the task is a member of; so is the replacement's last task.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
             CanvasTooLargeError: If it comes to too many nodes.
             EmptyReplacementError: If it comes to none.
         """
-        plan = await self._canvas(ref.canvas_id, element)
+        canvas_id, place = replaced.ref.canvas_id, replaced.place
+        plan = await self._canvas(canvas_id, element, place.groups)
         if plan.last is None:
             raise EmptyReplacementError
-        await self._names.keep(namespace, ref.canvas_id, plan)
+        await self._names.keep(namespace, canvas_id, plan)
+        for node in plan.nodes:
+            if node.source is None:
+                node.source = replaced.source
+                node.group = place.groups[-1] if place.begins else None
         last = plan.nodes[plan.last - plan.base]
-        last.edges.append(Stand(ref.index))
+        last.edges.append(Stand(replaced.ref.index))
         if isinstance(last, TaskNode):
-            last.task_id = task_id
-            last.member_of = member_of
-        await self._stage(ref.canvas_id, plan)
+            last.task_id = replaced.task_id
+            last.member_of = place.member_of
+        await self._stage(canvas_id, plan)
         return f"replace {plan.base},{len(plan.nodes)} {plan.last} {edges_text(plan.start)}"
 
-    async def additions(self, namespace: str, ref: NodeRef, join: int, members: Sequence[Element]) -> str:
+    async def additions(
+        self, namespace: str, ref: NodeRef, groups: tuple[int, ...], members: Sequence[Element]
+    ) -> str:
         """Stage members that a task adds to its join. Returns what makes them take effect, for the report.
+
+        Args:
+            namespace: Whose it is.
+            ref: The task.
+            groups: The joins that it stands inside; the last is its own.
+            members: What it adds.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
             CanvasTooLargeError: If one comes to too many nodes.
         """
-        lines = []
+        lines, join = [], groups[-1]
         for member in members:
-            plan = await self._canvas(ref.canvas_id, member)
+            plan = await self._canvas(ref.canvas_id, member, groups)
             if plan.last is not None:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
@@ -122,20 +146,21 @@ class Extensions:
         await self._stage(ref.canvas_id, growth)
         return growth
 
-    async def _canvas(self, canvas_id: CanvasId, element: Element) -> Plan:
+    async def _canvas(self, canvas_id: CanvasId, element: Element, groups: tuple[int, ...]) -> Plan:
         def compiled(room: Room) -> Plan:
             return compile_canvas(element, node_limit=self._limits.nodes, room=room)
 
-        return compiled(await self._room(canvas_id, compiled(Room(0, 0, {}))))
+        return compiled(await self._room(canvas_id, compiled(Room(0, 0, {})), groups))
 
-    async def _room(self, canvas_id: CanvasId, draft: Plan | Growth) -> Room:
-        """Reserve room for what compiled to a draft."""
+    async def _room(self, canvas_id: CanvasId, draft: Plan | Growth, groups: tuple[int, ...] = ()) -> Room:
+        """Reserve room, inside some joins, for what compiled to a draft."""
         reserved = await self._partition(canvas_id).reserve(
             canvas_id, nodes=len(draft.nodes), templates=len(draft.templates), lanes=lane_texts(draft.lanes)
         )
         if reserved is None:
             raise CanvasGoneError
-        return Room(reserved.base, reserved.templates, dict(zip(draft.lanes, reserved.lanes, strict=True)))
+        lanes = dict(zip(draft.lanes, reserved.lanes, strict=True))
+        return Room(reserved.base, reserved.templates, lanes, groups)
 
     async def _stage(self, canvas_id: CanvasId, plan: Plan | Growth) -> None:
         partition = self._partition(canvas_id)

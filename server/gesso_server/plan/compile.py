@@ -44,6 +44,8 @@ class Room:
     """The number of the first template."""
     lanes: Mapping[Lane, int]
     """The number of each lane."""
+    groups: tuple[int, ...] = ()
+    """The joins that they stand inside, from the outermost inwards."""
 
 
 _NEW = Room(0, 0, {})
@@ -67,7 +69,7 @@ def compile_canvas(element: Element, *, node_limit: int, room: Room = _NEW) -> P
     shared = _Shared(node_limit, room)
     compiler = _Compiler(shared, room.base)
     sequence = stages(element)
-    last = compiler.sequence(sequence, None, None)
+    last = compiler.sequence(sequence, None, None, room.groups)
     root = room.base if sequence and isinstance(sequence[0], Call) else None
     start = compiler.start_edges()
     return Plan(
@@ -94,7 +96,7 @@ def compile_growth(
     shared = _Shared(node_limit, room)
     compiler = _Compiler(shared, room.base)
     sequences = coming(members, join.links, join.error_links)
-    inputs = compiler.members(sequences, join.source, index)
+    inputs = compiler.members(sequences, join.source, (*join.groups, index))
     start = compiler.edges_behind(join.source)
     return Growth(
         room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs)
@@ -150,7 +152,7 @@ class _Shared:
         if number is None:
             number = self._numbers[element] = self._base + len(self._numbers)
             compiler = _Compiler(self, 0)
-            compiler.sequence(stages(element), Source(-1, Origin.FAILURE, takes_value=True), None)
+            compiler.sequence(stages(element), Source(-1, Origin.FAILURE, takes_value=True), None, ())
             if len(compiler.nodes) > TEMPLATE_LIMIT:
                 raise CanvasTooLargeError(TEMPLATE_LIMIT)
             self._templates[number] = Template(compiler.nodes, compiler.start_edges())
@@ -182,29 +184,41 @@ class _Compiler:
         begun = self._begun.get(-1 if source is None else source.index)
         return begun.edges() if begun else []
 
-    def sequence(self, sequence: Stages, source: Source | None, group: int | None) -> int | None:
-        """Add stages one behind the other; return the last one's index, None for no stage."""
+    def sequence(
+        self, sequence: Stages, source: Source | None, group: int | None, inside: tuple[int, ...]
+    ) -> int | None:
+        """Add stages one behind the other; return the last one's index, None for no stage.
+
+        Args:
+            sequence: The stages.
+            source: What the first one stands behind.
+            group: The join that they are a member of.
+            inside: The joins that they stand inside.
+        """
         last = None
         for stage in sequence:
-            last = self._stage(stage, source, group)
+            last = self._stage(stage, source, group, inside)
             origin = Origin.TASK if isinstance(stage, Call) else Origin.JOIN
             source, group = Source(last, origin, takes_value=True), None
         return last
 
-    def members(self, sequences: Iterable[Stages], source: Source | None, join: int) -> list[int]:
-        """Add the members of a join; return the indexes of its inputs."""
+    def members(
+        self, sequences: Iterable[Stages], source: Source | None, inside: tuple[int, ...]
+    ) -> list[int]:
+        """Add the members of a join, the last of those they stand inside; return the indexes of its inputs."""
         lasts = []
+        join = inside[-1]
         for sequence in sequences:
-            last = self.sequence(sequence, source, join)
+            last = self.sequence(sequence, source, join, inside)
             if last is not None:
                 self.nodes[last - self._base].edges.append(Arrive(join))
                 lasts.append(last)
         return lasts
 
-    def _stage(self, stage: Stage, source: Source | None, group: int | None) -> int:
-        return (
-            self._call(stage, source, group) if isinstance(stage, Call) else self._fan(stage, source, group)
-        )
+    def _stage(self, stage: Stage, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
+        if isinstance(stage, Call):
+            return self._call(stage, source, group, inside)
+        return self._fan(stage, source, group, inside)
 
     def _add(self, node: Node) -> int:
         self._shared.count(node.task_id)
@@ -214,24 +228,25 @@ class _Compiler:
     def _behind(self, source: Source | None) -> _Begun:
         return self._begun.setdefault(-1 if source is None else source.index, _Begun())
 
-    def _call(self, call: Call, source: Source | None, group: int | None) -> int:
+    def _call(self, call: Call, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
         lane = self._shared.lane(call.lane)
         if source is not None and call.immutable:
             source = source._replace(takes_value=False)
-        node = TaskNode(call, lane, source, group, call.task_id)
+        node = TaskNode(call, lane, source, group, call.task_id, groups=inside)
         index = self._add(node)
         self._behind(source).tasks.setdefault(lane, []).append(index)
         for link in dict.fromkeys(call.links):
-            self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None)
+            # No join waits for a link, so it stands inside none.
+            self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None, ())
         node.edges += [Raise(self._shared.template(link)) for link in dict.fromkeys(call.error_links)]
         return index
 
-    def _fan(self, fan: Fan, source: Source | None, group: int | None) -> int:
-        join = JoinNode(fan.policy, source, group, fan.task_id, fan.open_index)
+    def _fan(self, fan: Fan, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
+        join = JoinNode(fan.policy, source, group, fan.task_id, fan.open_index, groups=inside)
         join.links, join.error_links = fan.links, fan.error_links
         index = self._add(join)
         self._behind(source).joins.append(index)
-        join.inputs = runs(self.members(fan.members, source, index))
+        join.inputs = runs(self.members(fan.members, source, (*inside, index)))
         join.behind = self._base + len(self.nodes) - index - 1
         return index
 

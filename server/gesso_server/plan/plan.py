@@ -94,6 +94,8 @@ class TaskNode:
     edges: list[Edge] = field(default_factory=list)
     member_of: int | None = None
     """The join that a task is a member of whose place this one takes; None for any other."""
+    groups: tuple[int, ...] = ()
+    """The joins that it stands inside, from the outermost inwards: those that wait for it."""
 
 
 @dataclass(slots=True)
@@ -116,6 +118,8 @@ class JoinNode:
     """Of one that grows and has no member yet: what hangs behind the first one that comes."""
     error_links: tuple[Element, ...] = ()
     """Of one that grows: what hangs behind the failure of those that come."""
+    groups: tuple[int, ...] = ()
+    """The joins that it stands inside, from the outermost inwards: those that wait for it."""
 
     @property
     def total(self) -> int:

@@ -55,7 +55,8 @@ class Call:
     body: bytes
     immutable: bool = False
     timing: str = ""
-    """Delay `d<ms>`, instant `a<Unix ms>` and last start `x<ms after acceptance>`, in any combination."""
+    """Delay `d<ms>`, instant `a<Unix ms>` and last start `x<ms after acceptance>`, in any combination; `i` if its value
+    is dropped once nothing needs it."""
     links: tuple[Element, ...] = ()
     error_links: tuple[Element, ...] = ()
     task_id: str = ""

@@ -32,13 +32,17 @@ class Assignments:
         assignment.task_id = body.task_id
         assignment.trace_id = context.trace_id
         assignment.span_id = span_id(canvas_id, index)
-        assignment.root_id = node_id if context.root is None else f"{canvas_id}-{context.root}"
+        assignment.root_id = _root_id(context, canvas_id) or body.task_id or node_id
         assignment.tracestate = context.tracestate
         assignment.failure_count = grant.failures
+        names = grant.names
         if grant.parent is not None:
-            assignment.parent_id = f"{canvas_id}-{grant.parent}"
-        if body.arrives is not None:
-            assignment.group_id = f"{canvas_id}-{body.arrives}"
+            assignment.parent_id = names.get(grant.parent) or f"{canvas_id}-{grant.parent}"
+        if body.place.groups:
+            groups = [names.get(group) or f"{canvas_id}-{group}" for group in body.place.groups]
+            assignment.group_ids.extend(groups)
+            if body.place.ends:
+                assignment.group_id = groups[-1]
         await self._add_input(assignment, grant)
 
     async def _add_input(self, assignment: pb.Assignment, grant: Grant) -> None:
@@ -69,11 +73,16 @@ class Assignments:
             assignment.values.values.add().CopyFrom(pb.Outcome.FromString(outcome).value)
 
 
+def _root_id(context: CanvasContext, canvas_id: str) -> str:
+    """Return the id that the single first task of a canvas goes by; empty if there is none."""
+    index, _, chosen = context.root.partition(" ")
+    return chosen or (f"{canvas_id}-{index}" if index else "")
+
+
 def _add_failure(assignment: pb.Assignment, failed: NodeView) -> None:
     assignment.failed.task_id = failed.task_id
     error = failed.error()
     if error is not None:
         assignment.failed.error.CopyFrom(error)
     if not failed.record.join:
-        signature = pb.Assignment.FromString(failed.task_body().call).signature
-        assignment.failed.signature.CopyFrom(signature)
+        assignment.failed.signature.CopyFrom(failed.assignment.signature)

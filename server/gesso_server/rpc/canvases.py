@@ -134,6 +134,8 @@ class Canvases:
         parent = await self._nodes.parent(view)
         if parent is not None:
             node.parent.CopyFrom(parent.handle())
+        if request.with_signature and not view.record.join:
+            node.signature.CopyFrom(view.assignment.signature)
         return pb.GetNodeResponse(node=node)
 
     async def list_nodes(self, request: pb.ListNodesRequest, _context: Context) -> pb.ListNodesResponse:

@@ -11,7 +11,7 @@ from gesso.v1 import canvas_summary_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.ids import CanvasId, NodeRef
-from gesso_server.plan import Open, Run, Start
+from gesso_server.plan import Arrive, Open, Run, Start
 from gesso_server.rpc.elements import instant_ms
 from gesso_server.rpc.nodes import NodeView, summary
 from gesso_server.rpc.refusal import Refusal, invalid, not_found
@@ -69,7 +69,7 @@ class Nodes:
 
     async def parent(self, view: NodeView) -> NodeView | None:
         """Return the step before a node; members have none."""
-        if view.record.source is None or view.group is not None:
+        if view.record.source is None or view.place.begins:
             return None
         return (await self.one(NodeRef(view.ref.canvas_id, view.record.source)))[1]
 
@@ -80,9 +80,21 @@ class Nodes:
         return chain.from_iterable(run.indexes for run in view.join_body().inputs)
 
     async def children(self, view: NodeView) -> list[int]:
-        """Return what a node sets free: links first, then the step behind it; of a group, the group alone."""
+        """Return a join's members, or everything that names a task as the one before: links, the step behind it.
+
+        Of a group behind it only the group. What stands behind a join names the task that ended last.
+        """
         if view.record.join:
             return list(islice(self.members(view), _MOST_CHILDREN))
+        found = await self._behind(view)
+        last = view
+        while (join := await self._join_ended_by(last, view.ref.index)) is not None:
+            found += await self._behind(join)
+            last = join
+        return sorted(found)[:_MOST_CHILDREN]
+
+    async def _behind(self, view: NodeView) -> list[int]:
+        """Return what stands behind a node: tasks, and joins without what is in them."""
         found: list[int] = []
         beyond = -1
         for run, joins in sorted(_freed(view)):
@@ -93,7 +105,17 @@ class Nodes:
                 if joins:
                     join = (await self.one(NodeRef(view.ref.canvas_id, index)))[1]
                     beyond = max([index, *(inner.indexes[-1] for inner in join.join_body().inputs)])
+                    if not join.record.total:
+                        found += await self._behind(join)
         return found
+
+    async def _join_ended_by(self, member: NodeView, task: int) -> NodeView | None:
+        """Return the join that a node is a member of, if a task was the last one that it waited for."""
+        for edge in parse_edges(member.record.edges):
+            if isinstance(edge, Arrive):
+                _, join = await self.one(NodeRef(member.ref.canvas_id, edge.join))
+                return join if join.record.state.final and join.record.last == task else None
+        return None
 
 
 def _freed(view: NodeView) -> Iterable[tuple[Run, bool]]:

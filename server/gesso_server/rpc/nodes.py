@@ -10,6 +10,7 @@ from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.store.calls import Accepted, Looked, LookedCanvas
 from gesso_server.store.records import (
     JoinBody,
+    Place,
     Record,
     State,
     TaskBody,
@@ -75,6 +76,11 @@ class NodeView:
         """Whether its value is another node's: it was replaced with a canvas that ends in a join."""
         return self.looked.outcome.startswith(b"\0")
 
+    @property
+    def assignment(self) -> worker_service_pb2.Assignment:
+        """What a worker needs of a task, as it was submitted."""
+        return worker_service_pb2.Assignment.FromString(self.task_body().call)
+
     def task_body(self) -> TaskBody:
         """Return what its body says; for tasks only."""
         return parse_task_body(self.looked.body, self.record.base)
@@ -84,21 +90,30 @@ class NodeView:
         return parse_join_body(self.looked.body, self.record.base)
 
     @property
-    def group(self) -> int | None:
-        """The join that it begins a member of."""
-        return self.join_body().group if self.record.join else self.task_body().begins
+    def place(self) -> Place:
+        """Where it stands among joins."""
+        return (self.join_body() if self.record.join else self.task_body()).place
+
+    def name_of(self, index: int) -> str:
+        """Return the id that a join around it, or its cause, goes by."""
+        return self.looked.names.get(index) or NodeRef(self.ref.canvas_id, index).node_id
+
+    @property
+    def chosen_id(self) -> str:
+        """The id that the client chose for it; empty when it chose none."""
+        return (self.join_body() if self.record.join else self.task_body()).task_id
 
     @property
     def task_id(self) -> str:
         """The id that it goes by."""
-        return (self.join_body() if self.record.join else self.task_body()).task_id or self.ref.node_id
+        return self.chosen_id or self.ref.node_id
 
     def handle(self) -> node_pb2.Handle:
         """Return what a client asks about it with."""
         join = self.record.join
         return node_pb2.Handle(
             node_id=self.ref.node_id,
-            task_id=(self.join_body() if join else self.task_body()).task_id,
+            task_id=self.chosen_id,
             kind=node_pb2.Node.KIND_JOIN if join else node_pb2.Node.KIND_TASK,
             member_count=self.record.total,
         )
@@ -109,15 +124,18 @@ class NodeView:
         if not record.state.final or record.state in {State.SUCCEEDED, State.IGNORED, State.DROPPED}:
             return None
         if record.cause is None or not self.looked.cause_record:
-            return _own_error(record.state, self.looked.outcome, self.ref)
+            error = _own_error(record.state, self.looked.outcome, self.ref)
+            error.task_id = self.chosen_id
+            return error
         origin = NodeRef(self.ref.canvas_id, record.cause)
         error = _own_error(State(self.looked.cause_record[0]), self.looked.cause_outcome, origin)
+        error.task_id = self.looked.names.get(record.cause, "")
         if not record.behind_join:
             return error
         name = error.type.rpartition(".")[2]
-        text = f"Dependency {origin.node_id} raised {name}({error.message!r})"
+        text = f"Dependency {self.name_of(record.cause)} raised {name}({error.message!r})"
         return task_error_pb2.TaskError(
-            type="gesso.ChordError", message=text, cause=error, node_id=origin.node_id
+            type="gesso.ChordError", message=text, cause=error, node_id=error.node_id, task_id=error.task_id
         )
 
     def state(self) -> node_pb2.Node.State:
@@ -138,6 +156,7 @@ class NodeView:
             failure_count=record.failures,
             succeeded_count=record.succeeded,
             ended_count=record.ended,
+            group_ids=map(self.name_of, self.place.groups),
         )
         node.create_time.FromMilliseconds(canvas.created_ms)
         if record.finish_ms is not None:
@@ -146,8 +165,7 @@ class NodeView:
             node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
         if not record.join:
             _, node.queue, _, node.task = self.looked.lane.split("|", 3)
-            assignment = worker_service_pb2.Assignment.FromString(self.task_body().call)
-            for key, stamp in assignment.stamps.items():
+            for key, stamp in self.assignment.stamps.items():
                 node.stamps[key].CopyFrom(stamp)
         if self.looked.outcome and not self.elsewhere:
             outcome = self.outcome

@@ -120,7 +120,7 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911  a table, a row
             text = "the request id was used with another content"
             return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)
         case NoValueError():
-            text = "the node has no value: it has not ended, or not well"
+            text = "the node has no value: it has not ended, not ended well, or its value was forgotten"
             return Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NO_VALUE", text)
         case UnknownTaskError():
             text = f"no connected worker knows {error.task}"

@@ -11,7 +11,7 @@ from datetime import timedelta
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import Limits
 from gesso_server.dispatch.coordinator import Coordinator
-from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementError
+from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementError, Replaced
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import PlanError
 from gesso_server.rpc.elements import Elements
@@ -117,11 +117,10 @@ class Reports:
         lines = []
         if outcome.HasField("replacement"):
             element = elements.convert(outcome.replacement.canvas, stamps)
-            extended = extensions.replacement(
-                self._namespace, ref, element, task_id=view.task_id, member_of=body.arrives
-            )
-            lines.append(await extended)
-        if outcome.added_members and body.arrives is not None:
+            source = view.record.silent_source
+            replaced = Replaced(ref=ref, task_id=view.task_id, place=body.place, source=source)
+            lines.append(await extensions.replacement(self._namespace, replaced, element))
+        if outcome.added_members and body.place.ends:
             members = elements.members(outcome.added_members, stamps)
-            lines.append(await extensions.additions(self._namespace, ref, body.arrives, members))
+            lines.append(await extensions.additions(self._namespace, ref, body.place.groups, members))
         return "\n".join(line for line in lines if line)

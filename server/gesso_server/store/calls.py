@@ -27,6 +27,8 @@ class Looked(NamedTuple):
     """Of the node whose own failure this is; empty if that is itself, or nothing failed."""
     cause_outcome: bytes
     lane: str
+    names: dict[int, str]
+    """Ids that the client chose, where it chose any: of the joins around it, and of its cause."""
 
 
 class Ended(NamedTuple):
@@ -85,6 +87,8 @@ class Grant(NamedTuple):
     parent: int | None
     source_timing: str
     """Of a join."""
+    names: dict[int, str]
+    """Ids that the client chose, where it chose any: of the joins around it, and of the task before."""
 
 
 class CanvasContext(NamedTuple):
@@ -92,7 +96,8 @@ class CanvasContext(NamedTuple):
 
     trace_id: str
     tracestate: str
-    root: int | None
+    root: str
+    """Index of the single first task, and after a space the id that the client chose for it; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +183,8 @@ class NewCanvas:
     member_count: int
     trace_id: str
     tracestate: str
-    root: int | None
+    root: str
+    """The single first task as `StoredNode.name` has it; empty for none."""
     start: str
     """Edges of the start, as text."""
     result_ttl_ms: int
@@ -248,7 +254,6 @@ class LookedCanvas:
     created_ms: int
     finished_ms: int | None
     trace_id: str
-    root: int | None
     result_ttl_ms: int
 
 

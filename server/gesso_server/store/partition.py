@@ -31,7 +31,7 @@ from gesso_server.store.calls import (
     Welcomed,
 )
 from gesso_server.store.errors import QuotaError, StoreUnavailable
-from gesso_server.store.records import StoredNode
+from gesso_server.store.records import StoredNode, parse_names
 
 
 class Caller(Protocol):
@@ -86,7 +86,7 @@ class Partition:
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
-                new.tracestate, _text(new.root), new.start, new.result_ttl_ms, new.request_ttl_ms,
+                new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
                 *_loan(loan), new.quota, *new.lanes, *new.templates, *_flat(nodes),
             ],
@@ -320,19 +320,18 @@ def _duties(reply: list[Any]) -> Duties:
 
 
 def _grant(item: list[Any]) -> Grant:
-    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, source_timing = (
-        item
-    )
+    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, *rest = item
+    source_timing, names = rest
     return Grant(
         CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, timing.decode(), body, kind.decode(),
         _optional(source), value if isinstance(value, bytes) else _looked_one(value),
-        _optional(parent) if parent != b"-" else None, source_timing.decode(),
+        _optional(parent) if parent != b"-" else None, source_timing.decode(), parse_names(names.decode()),
     )  # fmt: skip
 
 
 def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
     return {
-        flat[i].decode(): CanvasContext(flat[i + 1].decode(), flat[i + 2].decode(), _optional(flat[i + 3]))
+        flat[i].decode(): CanvasContext(flat[i + 1].decode(), flat[i + 2].decode(), flat[i + 3].decode())
         for i in range(0, len(flat), 4)
     }
 
@@ -344,15 +343,22 @@ def _looked(reply: list[bytes]) -> Looked | None:
 
 
 def _looked_one(reply: list[bytes]) -> Looked:
-    record, body, outcome, cause_record, cause, lane = reply
-    return Looked(record.decode(), body, outcome, cause_record.decode(), cause, lane.decode())
+    record, body, outcome, cause_record, cause, lane, names = reply
+    return Looked(
+        record.decode(),
+        body,
+        outcome,
+        cause_record.decode(),
+        cause,
+        lane.decode(),
+        parse_names(names.decode()),
+    )
 
 
 def _looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
-    state, count, left, last, kind, members, created, finished, trace, root, ttl = meta
+    state, count, left, last, kind, members, created, finished, trace, ttl = meta
     return LookedCanvas(
         state=(state or b"").decode(), node_count=int(count or 0), left=int(left or 0), last=_optional(last),
         last_is_join=kind == b"j", member_count=int(members or 0), created_ms=int(created or 0),
-        finished_ms=_optional(finished), trace_id=(trace or b"").decode(), root=_optional(root),
-        result_ttl_ms=int(ttl or 0),
+        finished_ms=_optional(finished), trace_id=(trace or b"").decode(), result_ttl_ms=int(ttl or 0),
     )  # fmt: skip

@@ -2,10 +2,12 @@
 
 A node's body is what never changes and what no script reads but to add inputs to a join:
 
-    task   begins|arrives|id NEWLINE caller's bytes    the joins that it begins and ends a member of, the id it goes by
-    join   group|policy|id|inputs                      the join that it is a member of; runs of inputs in header order
+    task   place|id NEWLINE caller's bytes    `|id` only for a task that goes by an id the client chose
+    join   place|policy|id|inputs             the id with a space for each `|` in it; runs of inputs in header order
 
-A task's line is empty, or one number, where that says all. Indexes in a body count from the record's base.
+A place is the joins that the node stands inside, from the outermost inwards, as `3.17`, and a mark unless it is the
+first and the last step of a member of the innermost: `<` the first, `>` the last, `-` neither. Empty for a node that
+stands in no join. Indexes in a body count from the record's base.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from gesso_server.plan import (
     Lane,
     Node,
     Open,
+    Origin,
     Plan,
     Raise,
     Run,
@@ -70,9 +73,41 @@ _FINAL = frozenset("SFUDVXCIN")
 class StoredNode(NamedTuple):
     """One node, ready to be stored."""
 
-    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    name: int | str
+    """Its index; behind it, after a space, the id that the client chose, if it chose one."""
     record: str
     body: bytes
+
+
+class Place(NamedTuple):
+    """Where a node stands among joins."""
+
+    groups: tuple[int, ...] = ()
+    """The joins that it stands inside, from the outermost inwards."""
+    begins: bool = False
+    """Whether it is the first step of a member of the innermost."""
+    ends: bool = False
+    """Whether it is the last one."""
+
+    def text(self) -> str:
+        """Return it as a body has it."""
+        if not self.groups:
+            return ""
+        marks = {(True, True): "", (True, False): "<", (False, True): ">", (False, False): "-"}
+        return ".".join(map(str, self.groups)) + marks[self.begins, self.ends]
+
+    @property
+    def member_of(self) -> int | None:
+        """The join that it is the last step of a member of."""
+        return self.groups[-1] if self.ends else None
+
+    @classmethod
+    def parse(cls, text: str, base: int) -> Place:
+        """Read it."""
+        if not text:
+            return cls()
+        groups = tuple(int(index) + base for index in text.rstrip("<>-").split("."))
+        return cls(groups, text[-1] not in ">-", text[-1] not in "<-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +117,9 @@ class Record:
     state: State
     join: bool
     source: int | None
-    source_kind: str
-    """The letter of `source`, '' for none."""
+    """The node that its control edge comes from."""
+    origin: Origin | None
+    """Of what kind that is."""
     edges: str
     base: int
     """What the indexes in its body count from."""
@@ -92,6 +128,8 @@ class Record:
     failures: int = 0
     succeeded: int = 0
     ended: int = 0
+    last: int | None = None
+    """For a join, the task that ended last before it did."""
     total: int = 0
     cause: int | None = None
     """The node whose own failure this is."""
@@ -104,11 +142,19 @@ class Record:
     ignores_value: bool = False
     """Whether clients get no value of it."""
 
+    @property
+    def silent_source(self) -> Source | None:
+        """What it stands behind, for a node that stands there too and takes no value."""
+        if self.source is None or self.origin is None:
+            return None
+        return Source(self.source, self.origin, takes_value=False)
+
 
 def stored_nodes(plan: Plan | Growth) -> Iterator[StoredNode]:
     """Return nodes as they are stored, by index."""
     for index, node in enumerate(plan.nodes, plan.base):
-        yield StoredNode(index, _record(node), _body(node))
+        name = f"{index} {node.task_id}" if node.task_id else index
+        yield StoredNode(name, _record(node), _body(node))
 
 
 def template_fields(templates: list[Template], first: int = 0) -> list[bytes | str | int]:
@@ -118,6 +164,8 @@ def template_fields(templates: list[Template], first: int = 0) -> list[bytes | s
         fields += (f"{number}:n", len(template.nodes), f"{number}:start", edges_text(template.start))
         for k, node in enumerate(template.nodes):
             fields += (f"{number}:{k}:d", _record(node), f"{number}:{k}:b", _body(node))
+            if node.task_id:
+                fields += (f"{number}:{k}:i", node.task_id)
     return fields
 
 
@@ -174,21 +222,21 @@ def _join_timing(node: JoinNode) -> str:
 def _body(node: Node) -> bytes:
     match node:
         case TaskNode():
-            return _task_line(node).encode() + b"\n" + node.call.body
+            line = _place(node).text() + (f"|{node.task_id}" if node.task_id else "")
+            return line.encode() + b"\n" + node.call.body
         case JoinNode():
-            group = "" if node.group is None else str(node.group)
             policy = f"{int(node.policy.single)}{node.policy.counts.value}{node.policy.need or ''}"
-            return f"{group}|{policy}|{node.task_id}|{runs_text(node.inputs)}".encode()
+            task_id = node.task_id.replace("|", " ")
+            return f"{_place(node).text()}|{policy}|{task_id}|{runs_text(node.inputs)}".encode()
         case _:
             assert_never(node)
 
 
-def _task_line(node: TaskNode) -> str:
-    arrives = next((edge.join for edge in node.edges if isinstance(edge, Arrive)), node.member_of)
-    if node.group == arrives and not node.task_id:
-        return "" if arrives is None else str(arrives)
-    begins = "" if node.group is None else str(node.group)
-    return f"{begins}|{'' if arrives is None else arrives}|{node.task_id}"
+def _place(node: Node) -> Place:
+    ends = any(isinstance(edge, Arrive) for edge in node.edges)
+    if isinstance(node, TaskNode):
+        ends = ends or node.member_of is not None
+    return Place(node.groups, node.group is not None, ends)
 
 
 def _source(source: Source | None) -> str:
@@ -221,13 +269,14 @@ def parse_record(text: str) -> Record:
     state = State(text[0])
     first, source, edges, timing = static.split("|", 3)
     parts = dynamic.split(",") if dynamic else []
-    origin = int(source[1:]) if source else None
+    index = int(source[1:]) if source else None
+    origin = Origin(source[0].lower()) if source else None
     base = base_of(timing)
     if first.startswith("J"):
-        succeeded, ended, cause, _, *finish = parts
+        succeeded, ended, cause, last, *finish = parts
         return Record(
-            state=state, join=True, source=origin, source_kind=source[:1], edges=edges, base=base,
-            succeeded=int(succeeded), ended=int(ended),
+            state=state, join=True, source=index, origin=origin, edges=edges, base=base,
+            succeeded=int(succeeded), ended=int(ended), last=_number(last),
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None, overdue="l" in timing,
@@ -237,7 +286,7 @@ def parse_record(text: str) -> Record:
     cause_text = rest[0] if state.final else "-"
     start = rest[2] if len(rest) > 2 else "-"  # noqa: PLR2004  the sixth part of a held or final record
     return Record(
-        state=state, join=False, source=origin, source_kind=source[:1], edges=edges, base=base,
+        state=state, join=False, source=index, origin=origin, edges=edges, base=base,
         deliveries=counts[0], crashes=counts[1], failures=counts[2],
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
         start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None, ignores_value=ignores_value(text),
@@ -253,6 +302,14 @@ def ignores_value(record: str) -> bool:
     return "i" in record.rpartition("|")[2]
 
 
+def parse_names(text: str) -> dict[int, str]:
+    """Read ids that the client chose, by node: `index id index id`."""
+    if not text:
+        return {}
+    parts = text.split(" ")
+    return dict(zip(map(int, parts[::2]), parts[1::2], strict=True))
+
+
 def base_of(timing: str) -> int:
     """Return what the indexes in a body count from, by its record's timing."""
     _, _, base = timing.rpartition("b")
@@ -263,7 +320,7 @@ def base_of(timing: str) -> int:
 class JoinBody:
     """What a join's body says."""
 
-    group: int | None
+    place: Place
     single: bool
     """Whether its value is the one that arrived first, not a list."""
     counts: Counts
@@ -275,21 +332,22 @@ class JoinBody:
 
 def parse_join_body(body: bytes, base: int = 0) -> JoinBody:
     """Read a join's body."""
-    group, policy, task_id, inputs = body.decode().split("|", 3)
+    place, policy, task_id, inputs = body.decode().split("|", 3)
     found = (list(map(int, text.split(","))) for text in inputs.split(";") if text)
     return JoinBody(
-        int(group) + base if group else None, policy[0] == "1", Counts(policy[1]), int(policy[2:] or 0), task_id,
+        Place.parse(place, base), policy[0] == "1", Counts(policy[1]), int(policy[2:] or 0),
+        task_id.replace(" ", "|"),
         tuple(Run(first + base, count, stride) for first, count, stride in found),
     )  # fmt: skip
+
+
+_NOWHERE = Place()
 
 
 class TaskBody(NamedTuple):
     """What a task's body says."""
 
-    begins: int | None
-    """The join that it begins a member of."""
-    arrives: int | None
-    """The join that it ends a member of."""
+    place: Place
     task_id: str
     call: bytes
     """The caller's bytes."""
@@ -299,11 +357,6 @@ def parse_task_body(body: bytes, base: int = 0) -> TaskBody:
     """Read a task's body."""
     line, _, call = body.partition(b"\n")
     if not line:
-        return TaskBody(None, None, "", call)
-    if b"|" not in line:
-        only = int(line) + base
-        return TaskBody(only, only, "", call)
-    begins, arrives, task_id = line.decode().split("|", 2)
-    return TaskBody(
-        int(begins) + base if begins else None, int(arrives) + base if arrives else None, task_id, call
-    )
+        return TaskBody(_NOWHERE, "", call)
+    place, _, task_id = line.decode().partition("|")
+    return TaskBody(Place.parse(place, base), task_id, call)

@@ -1,25 +1,32 @@
 -- stage: keep part of a canvas that is too large for one call. Nothing of it runs before `submit`; a canvas that
 -- is never submitted is removed by `sweep`.
 -- KEYS[1] partition
--- ARGV[1] canvas id   then triples: index, record, body ('' for none)
+-- ARGV[1] canvas id   then triples: index (and behind it, after a space, the id that the client chose), record, body
+--     ('' for none)
 -- Returns 1.
 
--- Write nodes given as triples from ARGV[from] on.
+-- Write nodes given as triples from ARGV[from] on. Returns whether one of them goes by an id that the client chose.
 local function write_nodes(K, cid, args, from)
-  local records, bodies = {}, {}
+  local records, bodies, ids = {}, {}, {}
   for i = from, #args, 3 do
-    local chunk = math.floor(tonumber(args[i]) / CHUNK)
+    local name, index = args[i], tonumber(args[i])
+    if not index then
+      local number, id = string.match(name, '^(%d+) (.+)$')
+      ids[#ids + 1], ids[#ids + 2] = number, id
+      name, index = number, tonumber(number)
+    end
+    local chunk = math.floor(index / CHUNK)
     local list = records[chunk]
     if not list then
       list = {}
       records[chunk] = list
       bodies[chunk] = {}
     end
-    list[#list + 1] = args[i]
+    list[#list + 1] = name
     list[#list + 1] = args[i + 1]
     if args[i + 2] ~= '' then
       local texts = bodies[chunk]
-      texts[#texts + 1] = args[i]
+      texts[#texts + 1] = name
       texts[#texts + 1] = args[i + 2]
     end
   end
@@ -27,6 +34,8 @@ local function write_nodes(K, cid, args, from)
   for chunk, list in pairs(bodies) do
     if #list > 0 then redis.call('HSET', keys.bodies(K, cid, chunk), unpack(list)) end
   end
+  if #ids > 0 then redis.call('HSET', keys.ids(K, cid), unpack(ids)) end
+  return #ids > 0
 end
 
 -- room: KEYS[1] partition  ARGV[1] namespace  [2] nodes  [3] nodes that the namespace may have open

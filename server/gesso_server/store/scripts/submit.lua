@@ -3,7 +3,7 @@
 -- ARGV[1] canvas id           [2] namespace            [3] request id, '' for none  [4] digest of the request
 --     [5] coordinator         [6] 1 to watch the last node  [7] nodes              [8] index of the last node, '' for none
 --     [9] its kind, t or j    [10] its members         [11] trace id                [12] tracestate
---     [13] index of the single first task, ''          [14] edges of the start      [15] result TTL, ms
+--     [13] the single first task as `stage` has it, '' [14] edges of the start      [15] result TTL, ms
 --     [16] request TTL, ms    [17] number of growing joins
 --     [18] number of lanes L  [19] number of fields T of keys.templates  [20] number of templates
 --     [21] session that may be granted what can run at once, '' for none  [22] its epoch  [23] seq  [24] nonce
@@ -41,12 +41,16 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[27 + i]) end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
-  write_nodes(K, cid, ARGV, at)
+  local named = write_nodes(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
   local meta = keys.meta(K, cid)
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''
   local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'own', ARGV[7], 'total', ARGV[7], 'left', open, 'last', ARGV[8],
     'kind', ARGV[9], 'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15],
     'root', ARGV[13], 'tracestate', ARGV[12], 'watched', watched and '1' or ''}
+  if named then
+    fields[#fields + 1] = 'named'
+    fields[#fields + 1] = '1'
+  end
   if ARGV[20] ~= '0' then
     fields[#fields + 1] = 'templates'
     fields[#fields + 1] = ARGV[20]
@@ -63,7 +67,7 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   if staged then redis.call('ZREM', keys.staging(K), cid) end
   if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end
   local canvas = canvases.new(call, {id = cid, ns = ns, state = 'A', created = call.now, watched = watched,
-    trace = ARGV[11], tracestate = ARGV[12], root = ARGV[13]})
+    trace = ARGV[11], tracestate = ARGV[12], root = ARGV[13], named = named})
   if ARGV[7] == '0' then
     redis.call('HSET', meta, 'state', 'S', 'finished', call.now)
     redis.call('ZADD', keys.ended(K), call.now + tonumber(ARGV[15]), cid)

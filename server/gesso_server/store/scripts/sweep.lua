@@ -29,13 +29,14 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.arrivals(call.K, cid, index))
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
-    keys.grown(call.K, cid),    keys.extra(call.K, cid))
+    keys.grown(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
   return true
 end
 
 -- Remove a canvas that was never submitted: its number of nodes is not known, so go on to the first missing chunk.
 local function remove_staged(call, cid)
+  redis.call('UNLINK', keys.ids(call.K, cid))
   for chunk = 0, 8000 do
     if redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk)) == 0 then return end
   end

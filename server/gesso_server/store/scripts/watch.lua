@@ -5,8 +5,9 @@
 
 redis.register_function{function_name = '@LIBRARY@_watch', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid, index, coordinator = KEYS[1], ARGV[1], ARGV[2], ARGV[4]
-  if redis.call('HGET', keys.meta(K, cid), 'ns') ~= ARGV[3] then return {} end
-  local found = nodes.described(K, cid, index)
+  local meta = redis.call('HMGET', keys.meta(K, cid), 'ns', 'named')
+  if meta[1] ~= ARGV[3] then return {} end
+  local found = nodes.described(K, {id = cid, named = meta[2] == '1'}, index)
   if found[1] and coordinator ~= '' and not FINAL[string.sub(found[1], 1, 1)] then
     local watchers = keys.watchers(K, cid)
     local listed = redis.call('HGET', watchers, index)

@@ -225,7 +225,7 @@ class Worker:
 
 def name(grant: Grant) -> str:
     """Return the name of the call that a grant is for."""
-    return parse_task_body(grant.body)[-1].decode()
+    return parse_task_body(grant.body).call.decode()
 
 
 def token(grant: Grant) -> TokenRef:

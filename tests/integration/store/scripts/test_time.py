@@ -187,7 +187,7 @@ async def test_canvas_whose_parts_were_removed_is_not_accepted(rig: Rig) -> None
     await rig.sweep(staging_ms=-1000)
     new = NewCanvas(
         canvas_id=canvas_id, namespace=NAMESPACE, request_id="", digest="0", watch=False, node_count=len(nodes),
-        last=0, last_is_join=True, member_count=400, trace_id=canvas_id, tracestate="", root=None,
+        last=0, last_is_join=True, member_count=400, trace_id=canvas_id, tracestate="", root="",
         start=edges_text(plan.start), result_ttl_ms=1000, request_ttl_ms=1000, lanes=lane_texts(plan.lanes),
         templates=[], template_count=0, growing=0, quota=1000,
     )  # fmt: skip

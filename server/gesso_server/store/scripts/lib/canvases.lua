@@ -3,7 +3,7 @@
 -- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
 -- index; what was staged for a report that never counted has one, too), own (nodes that it was submitted with), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
 -- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
--- task, else its index), watched ('1' when keys.watchers exists), request (its request id).
+-- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when keys.watchers exists), request (its request id).
 
 local canvases = {}
 
@@ -18,13 +18,14 @@ end
 function canvases.get(call, cid)
   local canvas = call.canvases[cid]
   if canvas == nil then
-    local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root')
+    local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root',
+      'named')
     if not m[1] then
       call.canvases[cid] = false
       return nil
     end
     canvas = canvases.new(call, {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1',
-      trace = m[5], tracestate = m[6] or '', root = m[7] or ''})
+      trace = m[5], tracestate = m[6] or '', root = m[7] or '', named = m[8] == '1'})
   end
   return canvas or nil
 end
@@ -82,7 +83,7 @@ local function tell(call, canvas)
       if coordinators then
         for coordinator in string.gmatch(coordinators, '[^,]+') do
           if coordinator == call.coordinator then
-            call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas.id, part[i])}
+            call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas, part[i])}
           else
             redis.call('PUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
           end
@@ -126,5 +127,5 @@ end
 -- A canvas as `look` and `list` return it.
 function canvases.described(K, cid)
   return redis.call('HMGET', keys.meta(K, cid), 'state', 'total', 'left', 'last', 'kind', 'members', 'created',
-    'finished', 'trace', 'root', 'ttl')
+    'finished', 'trace', 'ttl')
 end

@@ -37,6 +37,7 @@ function keys.lanes(K, cid) return K .. ':c:' .. cid .. ':l' end          -- has
 function keys.nodes(K, cid, chunk) return K .. ':c:' .. cid .. ':d:' .. chunk end   -- hash: index -> record
 function keys.bodies(K, cid, chunk) return K .. ':c:' .. cid .. ':b:' .. chunk end  -- hash: index -> what never changes
 function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk end -- hash: index -> outcome
+function keys.ids(K, cid) return K .. ':c:' .. cid .. ':i' end              -- hash: index -> the id that the client chose, where it chose one
 function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
 function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
 function keys.grown(K, cid) return K .. ':c:' .. cid .. ':g' end              -- list: first,count of the nodes that were added and count

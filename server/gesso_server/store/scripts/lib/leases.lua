@@ -31,13 +31,13 @@ end
 
 -- One assignment, as the caller gets it: canvas, index, attempt, nonce, failures, timing, body, source letter, source
 -- index, source (a task's outcome, a join's body, a failed node as nodes.described has it), the task before (for a
--- join: whose input came last), a join's timing.
+-- join: whose input came last), a join's timing, ids of that task and of the joins around it as nodes.names has them.
 function leases.assignment(call, canvas, node)
   local letter, source = string.match(node.source, '^(%a)(%d+)$')
   local value, parent, timing = '', source or '', ''
   if letter == 'F' then
     nodes.flush(call)
-    value = nodes.described(call.K, canvas.id, source)
+    value = nodes.described(call.K, canvas, source)
   elseif letter == 'T' then
     value = nodes.result(call, canvas.id, tonumber(source))
     if string.sub(value, 1, 1) == '\0' then letter, source = 'J', string.sub(value, 2) end
@@ -48,8 +48,13 @@ function leases.assignment(call, canvas, node)
     if node.source == letter .. source then parent = join.last ~= '-' and join.last or string.match(join.source, '^[tT](%d+)$') or '-' end
     if letter == 'J' then value = nodes.body(call, canvas.id, tonumber(source)) end
   end
-  return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, node.timing,
-    nodes.body(call, canvas.id, node.index), letter or '', source or '', value, parent, timing}
+  local body = nodes.body(call, canvas.id, node.index)
+  local names = ''
+  if canvas.named then
+    names = nodes.names(call.K, canvas.id, body, node.timing, string.match(parent, '%d+'))
+  end
+  return {canvas.id, node.index, node.deliveries, node.nonce, node.failures, node.timing, body, letter or '', source or '',
+    value, parent, timing, names}
 end
 
 local function grant(call, session, canvas, node, granted)

@@ -197,21 +197,38 @@ function nodes.run(first, count, stride, most)
   return indexes
 end
 
+-- The ids that the client chose for the joins around a node, given by its body, and for one node more, as text:
+-- index, space, id, all separated by spaces. For a canvas that has chosen ids.
+function nodes.names(K, cid, body, timing, other)
+  local base = tonumber(string.match(timing, 'b(%d+)') or 0)
+  local wanted = {other}
+  for group in string.gmatch(string.match(body, '^[%d.]*'), '%d+') do wanted[#wanted + 1] = tostring(tonumber(group) + base) end
+  if #wanted == 0 then return '' end
+  local list = {}
+  for i, id in ipairs(redis.call('HMGET', keys.ids(K, cid), unpack(wanted))) do
+    if id then list[#list + 1] = wanted[i] .. ' ' .. id end
+  end
+  return table.concat(list, ' ')
+end
+
 -- A node as `look` and `watch` return it: {record, body, its outcome or '', the record of its cause or '',
--- the outcome of its cause or '', lane text}.
-function nodes.described(K, cid, index)
+-- the outcome of its cause or '', lane text, ids as nodes.names has them, of its cause too}. `canvas` has an id and `named`.
+function nodes.described(K, canvas, index)
+  local cid = canvas.id
   local chunk = math.floor(tonumber(index) / CHUNK)
   local record = redis.call('HGET', keys.nodes(K, cid, chunk), index)
   if not record then return {} end
   local outcome = redis.call('HGET', keys.results(K, cid, chunk), index) or ''
   local node = decode(tonumber(index), record)
-  local origin, cause = '', ''
+  local origin, cause, source = '', '', nil
   if FINAL[node.state] and node.cause ~= '-' then
-    local source = string.gsub(node.cause, '^c', '')
+    source = string.match(node.cause, '%d+')
     local part = math.floor(tonumber(source) / CHUNK)
     origin = redis.call('HGET', keys.nodes(K, cid, part), source) or ''
     cause = redis.call('HGET', keys.results(K, cid, part), source) or ''
   end
   local lane = node.lane and redis.call('HGET', keys.lanes(K, cid), node.lane) or ''
-  return {record, redis.call('HGET', keys.bodies(K, cid, chunk), index) or '', outcome, origin, cause, lane}
+  local body = redis.call('HGET', keys.bodies(K, cid, chunk), index) or ''
+  local names = canvas.named and nodes.names(K, cid, body, node.timing, source) or ''
+  return {record, body, outcome, origin, cause, lane, names}
 end
