@@ -127,14 +127,16 @@ class GroupResult(Result[list[R]], Generic[R]):
             assert_may_wait()
         deadline = Deadline(timeout)
         ended = self._wait(timeout)
+        values: Any
         if propagate or ended.error is None:
             values = super().get(timeout, True, interval, None, False)
         else:
             values = [each.get(deadline.left(), False, interval, None, False) for each in self]
-        if callback is not None:
+        # A policy may leave members out, and an ignored group has no values at all.
+        if callback is not None and isinstance(values, list) and len(values) == len(self):
             for member, value in zip(self, values, strict=True):
                 callback(member.id, value)
-        return values
+        return cast("builtins.list[R]", values)
 
     def join_native(self, *args: Any, **kwargs: Any) -> builtins.list[R]:
         """Do as `join`."""

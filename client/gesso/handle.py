@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gesso import codec, states
 from gesso.request import joining_allowed
@@ -16,14 +16,19 @@ __all__ = [
     "MISSING",
     "Facts",
     "ResultHandle",
+    "Sent",
     "assert_may_wait",
     "facts",
     "remote_traceback",
+    "sent",
     "shown_id",
 ]
 
 
-META: Final = ("result", "traceback", "name", "worker", "queue", "retries", "date_done", "children", "stamps")
+META: Final = (
+    "result", "traceback", "name", "args", "kwargs", "worker", "queue", "retries", "date_done", "children", "stamps",
+    "canvas_id", "trace_id", "span_id", "groups", "level",
+)  # fmt: skip
 """What Celery's task metadata holds beside the id and the state, as a result has it."""
 
 
@@ -67,13 +72,15 @@ class Facts:
     worker: str
     """Name of the worker of its last attempt. Empty when there was none."""
     retries: int
-    """How often it failed by itself."""
+    """How often it was run again because it failed by itself or asked for it."""
     trace_id: str
     """The canvas's trace, 32 hexadecimal digits."""
     span_id: str
     """Its span, 16 hexadecimal digits."""
     date_done: datetime | None
     """When it ended, by the store's clock."""
+    groups: tuple[str, ...]
+    """Ids of the joins that it stands inside, from the outermost inwards."""
     stamps: Mapping[str, list[Any]]
     """Its stamps, by key."""
     traceback: str | None
@@ -97,10 +104,11 @@ def facts(node: node_pb2.Node) -> Facts:
         task=node.task,
         queue=node.queue,
         worker=node.worker,
-        retries=node.failure_count,
+        retries=_retries(node),
         trace_id=node.trace_id,
         span_id=node.span_id,
         date_done=node.finish_time.ToDatetime(UTC) if done else None,
+        groups=tuple(node.group_ids),
         stamps={key: [_stamp(value) for value in stamp.values] for key, stamp in node.stamps.items()},
         traceback=remote_traceback(node.error) if node.HasField("error") else None,
         waits_for=node.waits_for,
@@ -108,6 +116,28 @@ def facts(node: node_pb2.Node) -> Facts:
         succeeded_count=node.succeeded_count,
         ended_count=node.ended_count,
     )
+
+
+class Sent(NamedTuple):
+    """What a task was sent with."""
+
+    args: list[Any]
+    """Positional arguments, without the value of the step before."""
+    kwargs: dict[str, Any]
+    """Keyword arguments."""
+
+
+def sent(node: node_pb2.Node) -> Sent:
+    """Return the arguments that a node's message has, which was asked for with its signature."""
+    signature = node.signature
+    args = codec.decode(signature.args) if signature.HasField("args") else []
+    return Sent(args, codec.decode(signature.kwargs) if signature.HasField("kwargs") else {})
+
+
+def _retries(node: node_pb2.Node) -> int:
+    """Return how often a task was retried: a failure that it ended with was the last one, and not retried."""
+    ended = node.state == node_pb2.Node.STATE_FAILED and node.error.node_id == node.handle.node_id
+    return max(0, node.failure_count - ended)
 
 
 def remote_traceback(error: task_error_pb2.TaskError) -> str | None:

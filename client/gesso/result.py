@@ -17,9 +17,19 @@ from gesso import states
 from gesso.canvas import current_app
 from gesso.connection import Coordinator, End
 from gesso.deadline import Deadline, Timeout
-from gesso.errors import NotFound
+from gesso.errors import FailedPrecondition, IncompleteStream, NotFound
 from gesso.graph import DependencyGraph, graph_of, walk
-from gesso.handle import META, MISSING, Facts, ResultHandle, assert_may_wait, facts, remote_traceback
+from gesso.handle import (
+    META,
+    MISSING,
+    Facts,
+    ResultHandle,
+    Sent,
+    assert_may_wait,
+    facts,
+    remote_traceback,
+    sent,
+)
 from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
@@ -185,8 +195,9 @@ class Result(ResultHandle, Generic[R]):
             self._facts = found
         return found
 
-    def _node(self) -> node_pb2.Node:
-        return self.app.coordinator.get_node(pb.GetNodeRequest(node_id=self.id)).node
+    def _node(self, *, with_signature: bool = False) -> node_pb2.Node:
+        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature)
+        return self.app.coordinator.get_node(request).node
 
     def _arrived(self) -> Ended | None:
         """Return how it ended, if that is known here without asking."""
@@ -231,7 +242,7 @@ class Result(ResultHandle, Generic[R]):
 
     @property
     def result(self) -> Any:
-        """The value, or the error as an exception; None while it has not ended."""
+        """The value, or the error as an exception; None while it has not ended, and once it was forgotten."""
         return self._wait_result() if self.ready() else None
 
     @property
@@ -240,7 +251,10 @@ class Result(ResultHandle, Generic[R]):
         return self.result
 
     def _wait_result(self) -> Any:
-        ended = self._wait(None)
+        try:
+            ended = self._wait(None)
+        except FailedPrecondition:  # it was forgotten
+            return None
         error = ended.exception(self.app.error_classes, original=self._submitted)
         return ended.value if error is None else error
 
@@ -263,6 +277,26 @@ class Result(ResultHandle, Generic[R]):
             return None
 
     @property
+    def trace_id(self) -> str | None:
+        """Trace of its canvas, 32 hexadecimal digits."""
+        return (found.trace_id or None) if (found := self.facts()) is not None else None
+
+    @property
+    def span_id(self) -> str | None:
+        """The span that it was stamped with before it ran, 16 hexadecimal digits."""
+        return (found.span_id or None) if (found := self.facts()) is not None else None
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Ids of the groups that it stands inside, from the outermost inwards: those that wait for it."""
+        return found.groups if (found := self.facts()) is not None else ()
+
+    @property
+    def level(self) -> int:
+        """In how many groups it stands, one within the other."""
+        return len(self.groups)
+
+    @property
     def parent(self) -> Result[Any] | None:
         """The result of the step before; None when there is none."""
         if self._parent is MISSING:
@@ -275,9 +309,15 @@ class Result(ResultHandle, Generic[R]):
 
     @property
     def children(self) -> builtins.list[Result[Any]]:
-        """The results of what stands directly behind it; error links are not among them."""
+        """The results of what has it as the task before: links, then the step behind it, or its group.
+
+        Of the task of a chord's header that ended last that is the body. Error links are not among them.
+        """
         listed = pages(self.app.coordinator, pb.ListNodesRequest(children_of=self.id))
-        return [self.app.result_of(node.handle) for page in listed for node in page]
+        try:
+            return [self.app.result_of(node.handle) for page in listed for node in page]
+        except NotFound:
+            return []
 
     # --- what follows from it ----------------------------------------------------------------
 
@@ -310,13 +350,14 @@ class Result(ResultHandle, Generic[R]):
             IncompleteStream: If one of them has not ended.
         """
         for _, each in self.iterdeps(intermediate):
-            yield each, each.get(**options) if not intermediate or each.ready() else None
+            ready = each.ready()
+            if not ready and not intermediate:
+                raise IncompleteStream(f"{each} has not ended.")
+            yield each, each.get(**options) if ready else None
 
     def get_leaf(self) -> Any:
         """Return the value of what follows last. Errors are those of `collect`."""
-        value: Any = None
-        for _, each in self.iterdeps():
-            value = each.get()
+        *_, (_, value) = self.collect()
         return value
 
     @property
@@ -368,6 +409,23 @@ class AsyncResult(Result[R]):
         return (found.task or None) if (found := self.facts()) is not None else None
 
     @property
+    def args(self) -> builtins.list[Any] | None:
+        """The positional arguments that it was sent with: without the value of the step before."""
+        return None if (found := self._sent()) is None else found.args
+
+    @property
+    def kwargs(self) -> dict[str, Any] | None:
+        """The keyword arguments that it was sent with."""
+        return None if (found := self._sent()) is None else found.kwargs
+
+    def _sent(self) -> Sent | None:
+        """Return the arguments; None when it was never submitted. They are asked for each time: they may be large."""
+        try:
+            return sent(self._node(with_signature=True))
+        except NotFound:
+            return None
+
+    @property
     def queue(self) -> str | None:
         """Queue that it waits or waited in."""
         return (found.queue or None) if (found := self.facts()) is not None else None
@@ -379,7 +437,7 @@ class AsyncResult(Result[R]):
 
     @property
     def retries(self) -> int:
-        """How often it failed by itself."""
+        """How often it was run again because it failed by itself or asked for it."""
         return found.retries if (found := self.facts()) is not None else 0
 
     @property
@@ -395,4 +453,5 @@ class AsyncResult(Result[R]):
     def _get_task_meta(self) -> dict[str, Any]:
         """Return what is known, under Celery's keys, and the stamps under theirs."""
         meta = {key: getattr(self, key) for key in META}
-        return {**self.stamps, **meta, "task_id": self.id, "status": self.state}
+        stamps = self.stamps
+        return {**stamps, "stamped_headers": list(stamps), **meta, "task_id": self.id, "status": self.state}

@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from gesso import App, Signature, signature
+from gesso import App, Ignore, Reject, Signature, Task, signature
 
 app = App("acceptance")
 
@@ -75,6 +75,53 @@ def leave(ledger: str) -> None:
     """End the process, past everything that could catch it."""
     write(ledger, "left")
     os._exit(7)
+
+
+@app.task(bind=True)
+def tell(self: Task[..., Any], *_: Any) -> dict[str, Any]:
+    """Return what the task knows of its place, before it does anything."""
+    names = (
+        "id",
+        "root_id",
+        "parent_id",
+        "group",
+        "groups",
+        "level",
+        "canvas_id",
+        "trace_id",
+        "span_id",
+        "stamps",
+    )
+    return {name: getattr(self.request, name) for name in names}
+
+
+@app.task(bind=True)
+def swap(self: Task[..., Any], canvas: dict[str, Any]) -> None:
+    """Be replaced."""
+    self.replace(canvas)
+
+
+@app.task(bind=True)
+def again(self: Task[..., Any], times: int, most: int) -> int:
+    """Ask to be run again so many times, of which some are allowed; return how often that was."""
+    if self.request.retries < times:
+        raise self.retry(exc=ValueError("once more"), countdown=0, max_retries=most)
+    return self.request.retries
+
+
+@app.task(bind=True)
+def skip(self: Task[..., Any], state: str | None = None) -> None:
+    """Ask to be ignored."""
+    self.update_state(state=state)
+    raise Ignore
+
+
+@app.task(bind=True)
+def refuse(self: Task[..., Any], times: int, *, requeue: bool) -> int:
+    """Reject itself so many times; return the number of the delivery."""
+    if self.request.attempt <= times:
+        raise Reject(requeue=requeue)
+    return self.request.attempt
 
 
 def call(name: str, *args: Any, **kwargs: Any) -> Signature[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +16,9 @@ from acceptance.tasks import KilnError, Ledger, add, call
 from gesso import (
     App,
     AsyncResult,
+    FailedPrecondition,
     GroupResult,
+    IncompleteStream,
     InvalidCanvas,
     NotFound,
     TaskRevokedError,
@@ -150,6 +154,118 @@ def test_revoked_task_says_so(app: App) -> None:
     with pytest.raises(TaskRevokedError):
         result.get(timeout=30)
     assert standing(result) == (True, False, False, "REVOKED")
+
+
+def test_result_tells_what_ran_where_and_when(app: App) -> None:
+    """Arguments as they were sent, task, queue, worker, the end; of an id that was never submitted, nothing."""
+    result = chain(call("add", 2, 3), call("add", y=4)).delay()
+    assert result.get(timeout=30) == 9
+    anew, unknown = app.AsyncResult(result.id), app.AsyncResult("no-such-task")
+
+    assert (anew.name, anew.args, anew.kwargs) == ("acceptance.tasks.add", [], {"y": 4})
+    assert (anew.queue, bool(anew.worker), anew.retries) == ("default", True, 0)
+    assert anew.parent is not None
+    assert cast("AsyncResult[int]", anew.parent).args == [2, 3]
+    assert anew.date_done is not None
+    assert abs((anew.date_done - datetime.now(UTC)).total_seconds()) < 60
+    assert (unknown.name, unknown.args, unknown.kwargs, unknown.date_done) == (None, None, None, None)
+    assert (unknown.children, unknown.parent, unknown.groups, unknown.trace_id) == ([], None, (), None)
+    assert unknown._get_task_meta()["status"] == "PENDING"  # noqa: SLF001  Celery's
+
+
+@pytest.mark.usefixtures("app")
+def test_retries_are_those_that_were_made() -> None:
+    """The failure that a task ends with is not retried: it does not count."""
+    expected = [
+        (call("again", 2, 5), 2, "SUCCESS"),
+        (call("again", 5, 2), 2, "FAILURE"),
+        (call("boom", "cracked"), 0, "FAILURE"),
+        (call("swap", call("boom", "cracked")), 0, "FAILURE"),
+        (call("add", 1, 1), 0, "SUCCESS"),
+    ]
+    for canvas, retries, state in expected:
+        result = canvas.delay()
+        result.get(timeout=30, propagate=False)
+
+        assert (result.retries, result.state) == (retries, state), canvas
+
+
+def test_ignored_value_is_for_what_stands_behind(app: App) -> None:
+    """A step and a body get it; a client gets None, from the task, and in its place among a group's values."""
+    quiet = call("add", 2, 3).set(ignore_result=True)
+    lone = quiet.delay()
+    step = chain(quiet, call("add", 4)).delay()
+    body = chord([quiet, quiet, call("add", 1, 1)], call("total"), app=app).delay()
+    large = chord(
+        [call("add", "x" * 200_000, key).set(ignore_result=True) for key in "ab"], call("tell")
+    ).delay()
+
+    assert (lone.get(timeout=30), lone.state, lone.successful()) == (None, "SUCCESS", True)
+    assert app.AsyncResult(lone.id).result is None
+    assert (step.get(timeout=30), step.parent.get(timeout=30)) == (9, None)
+    assert (body.get(timeout=30), body.parent.get(timeout=30)) == (12, [None, None, 2])
+    assert [member.get(timeout=30) for member in body.parent] == [None, None, 2]
+    assert large.get(timeout=30)["id"] == large.id
+    failing = call("boom", "cracked").set(ignore_result=True).delay()
+    with pytest.raises(ValueError, match="cracked"):
+        failing.get(timeout=30)
+
+
+@pytest.mark.usefixtures("app")
+def test_ignored_and_rejected_tasks_are_final() -> None:
+    """One that asked to be ignored shows the state that it set; one that rejected itself may be delivered again."""
+    members = [call("skip", "ABSENT"), call("add", 1, 1)]
+    skipped, chained = call("skip", "ABSENT").delay(), chain(call("skip"), call("tell")).delay()
+    refused, redelivered = call("refuse", 1, requeue=False).delay(), call("refuse", 2, requeue=True).delay()
+
+    assert (skipped.get(timeout=30), skipped.state, skipped.ready()) == (None, "ABSENT", True)
+    assert (standing(skipped)[1:3], skipped.info) == ((False, False), None)
+    assert (chained.get(timeout=30), chained.state, chained.parent.state) == (None, "IGNORED", "IGNORED")
+    assert (refused.get(timeout=30), refused.state) == (None, "IGNORED")
+    assert (redelivered.get(timeout=30), redelivered.retries) == (3, 0)
+    told: list[Any] = []
+    assert group(members).delay().join(timeout=30, callback=lambda *each: told.append(each)) is None
+    assert not told
+
+
+@pytest.mark.usefixtures("app")
+def test_collecting_does_not_wait() -> None:
+    """What has not ended is an error, or None where that is asked for."""
+    late = call("add", 1, 1).apply_async(countdown=600)
+
+    for gather in (lambda: list(late.collect()), late.get_leaf, lambda: list(late.iterdeps())):
+        with pytest.raises(IncompleteStream):
+            gather()
+    assert list(late.collect(intermediate=True)) == [(late, None)]
+    late.revoke()
+
+
+@pytest.mark.usefixtures("app")
+def test_forgotten_value_is_gone() -> None:
+    """Its task still counts as done; waiting for the value says that there is none."""
+    result = call("add", 1, 1).delay()
+    assert result.get(timeout=30) == 2
+
+    result.forget()
+
+    with pytest.raises(FailedPrecondition, match="forgotten"):
+        result.get(timeout=30)
+    assert (result.state, result.result) == ("SUCCESS", None)
+
+
+@pytest.mark.usefixtures("app")
+def test_callback_is_called_in_a_thread_of_its_own() -> None:
+    """With the result, once it is there; with the one for errors, if it did not end well."""
+    called: SimpleQueue[tuple[str, Any]] = SimpleQueue()
+
+    def told(how: str) -> Callable[[Result[Any]], None]:
+        return lambda result: called.put((how, result.result))
+
+    call("add", 1, 1).delay().then(told("well"), told("badly"))
+    assert called.get(timeout=30) == ("well", 2)
+    call("boom", "cracked").delay().then(told("well"), told("badly"))
+    how, error = called.get(timeout=30)
+    assert (how, str(error)) == ("badly", "cracked")
 
 
 def test_mistakes_are_told_by_their_class(app: App) -> None:

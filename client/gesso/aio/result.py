@@ -13,7 +13,7 @@ from gesso.aio.registry import shared
 from gesso.canvas import current_app
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import NotFound
-from gesso.handle import Facts, ResultHandle, assert_may_wait, facts, shown_id
+from gesso.handle import Facts, ResultHandle, Sent, assert_may_wait, facts, sent, shown_id
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
@@ -178,12 +178,20 @@ class Result(ResultHandle, Generic[R]):
     def _coordinator(self) -> Coordinator:
         return shared(self.app.address)
 
-    async def _node(self) -> node_pb2.Node:
-        return (await self._coordinator().get_node(pb.GetNodeRequest(node_id=self.id))).node
+    async def _node(self, *, with_signature: bool = False) -> node_pb2.Node:
+        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature)
+        return (await self._coordinator().get_node(request)).node
 
 
 class AsyncResult(Result[R]):
     """The result of one task, or of a canvas that ends in one."""
+
+    async def sent(self) -> Sent | None:
+        """Return the arguments that it was sent with; None when it was never submitted."""
+        try:
+            return sent(await self._node(with_signature=True))
+        except NotFound:
+            return None
 
 
 class GroupResult(Result[list[R]], Generic[R]):

@@ -63,9 +63,10 @@ class Invocation:
         """Return whether there is to be another attempt, and count the retries."""
         match error:
             case Retry():
-                most = error.max_retries
-                self.node.retries += 1
-                return self.node.retries <= (_retry_count(self.sig.options) if most is None else most)
+                most = _retry_count(self.sig.options) if error.max_retries is None else error.max_retries
+                goes_on = self.node.retries < most
+                self.node.retries += goes_on
+                return goes_on
             case Reject():
                 return error.requeue and request.attempt < _DELIVERY_COUNT
             case _:
@@ -105,7 +106,7 @@ class Invocation:
 
     def _fail(self, error: BaseException) -> None:
         failed = to_task_error(error)
-        failed.node_id = self.node.node_id
+        failed.node_id, failed.task_id = self.node.node_id, self.node.chosen_id
         self.node.raised = error
         self.node.fail(Fate.FAILED, failed)
 

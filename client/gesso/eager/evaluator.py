@@ -58,6 +58,8 @@ class Place:
     """Whether it begins a member of a join, so that its result has no parent."""
     join: Tally | None = None
     """The join that its last node is a member of."""
+    groups: tuple[Node, ...] = ()
+    """The joins that it stands inside, from the outermost inwards. None waits for a link."""
     stamps: Stamps | None = None
     """Stamps of everything in it: those of the task that it replaces, or that added it."""
     id: str | None = None
@@ -118,7 +120,11 @@ class Evaluator:
         kept[0].merge((), {}, opts.handed_down(chain.options))
         node: Node | None = None
         for number, step in enumerate(kept):
-            here = place if number == 0 else Place(source=node, parent=node, stamps=place.stamps)
+            here = (
+                place
+                if number == 0
+                else Place(source=node, parent=node, groups=place.groups, stamps=place.stamps)
+            )
             if number + 1 < len(kept):
                 here = replace(here, join=None, id=None)
             elif number:
@@ -135,7 +141,8 @@ class Evaluator:
         tally = Tally(node, self._project.error_classes)
         if not place.open and place.source is not None:
             node.inherit(place.source)
-        inside = replace(place, begins=True, join=tally, id=None)
+        groups = (*place.groups, node)
+        inside = replace(place, begins=True, join=tally, groups=groups, id=None)
         members = _members(group) if _is_lazy(group) else list(_members(group))
         if isinstance(members, list):
             tally.expect(len(members))
@@ -147,7 +154,7 @@ class Evaluator:
             canvas, adder = tally.added.pop(0)
             node.adders.append(adder)
             fired = node.fate is not None
-            ended = self._run(canvas, Place(begins=True, join=tally, stamps=adder.stamps))
+            ended = self._run(canvas, Place(begins=True, join=tally, groups=groups, stamps=adder.stamps))
             if ended is not None and fired:
                 node.dropped.append(ended)
             elif ended is not None:
@@ -164,7 +171,14 @@ class Evaluator:
         chord.tasks.merge((), {}, options)
         chord.body.merge((), {}, opts.without(options, ("countdown", "eta")))
         header = self._group(chord.tasks, replace(place, id=None))
-        behind = Place(source=header, parent=header, join=place.join, stamps=place.stamps, id=place.id)
+        behind = Place(
+            source=header,
+            parent=header,
+            join=place.join,
+            groups=place.groups,
+            stamps=place.stamps,
+            id=place.id,
+        )
         return self._run(chord.body, behind) or header
 
     # --- tasks -----------------------------------------------------------------------------
@@ -195,6 +209,7 @@ class Evaluator:
             root_id=self._root or node.id,
             parent_id=None if before is None else before.id,
             group=None if place.join is None else place.join.node.id,
+            groups=tuple(join.id for join in node.groups),
             task=node.task,
             args=args,
             kwargs=kwargs,
@@ -213,8 +228,9 @@ class Evaluator:
     def _replace(self, node: Node, replacement: Canvas, place: Place) -> None:
         """Let a canvas run in a task's place."""
         within = Place(
-            parent=place.parent, begins=place.begins, join=place.join, stamps=node.stamps, id=node.id
-        )
+            parent=place.parent, begins=place.begins, join=place.join, groups=place.groups, stamps=node.stamps,
+            id=node.id,
+        )  # fmt: skip
         last = self._run(replacement, within)
         if last is None or last.fate is Fate.IGNORED or last.fate is Fate.CANCELLED:
             node.end(Fate.IGNORED)
@@ -251,14 +267,16 @@ class Evaluator:
         """Add a node: of a task, or without a signature a join."""
         node_id = f"{self._canvas_id}-{next(self._numbers)}"
         node = Node(node_id=node_id, id=chosen_id or node_id, parent=None if place.begins else place.parent)
+        node.groups, node.sent = place.groups, sig
         if sig is not None:
             node.task = sig.inner.task if isinstance(sig, OverItems) else sig.task
             node.queue = sig.options.get("queue") or _DEFAULT_QUEUE
             stamps = node_pb2.Node(stamps=place.stamps or {})
             write_stamps(opts.stamps_in(sig.options), own := node_pb2.Node().stamps)
             node.stamps = {**stamps.stamps, **own}
-        if place.source is not None and place.failed is None and not place.begins:
-            place.source.children.append(node)
+        before = last_task(place.source)
+        if before is not None and place.failed is None and not place.begins:
+            before.children.append(node)
         self.nodes.append(node)
         return node
 

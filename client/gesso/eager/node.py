@@ -24,7 +24,7 @@ from enum import Enum
 from typing import Any
 
 from gesso import errors
-from gesso.canvas import Join
+from gesso.canvas import Join, Signature, joins
 from gesso.failure import Classes, from_task_error, type_name
 from gesso.states import shown_state
 from gesso.v1 import node_pb2, signature_pb2, task_error_pb2
@@ -71,6 +71,10 @@ class Node:
     """Where it would have waited. Empty for a join."""
     stamps: Stamps = field(default_factory=dict)
     """Its stamps, as the contract has them."""
+    groups: tuple[Node, ...] = ()
+    """The joins that it stands inside, from the outermost inwards."""
+    sent: Signature[Any] | None = None
+    """For a task, what was sent."""
     parent: Node | None = None
     """The step before it. None for what begins a canvas or a member."""
     children: list[Node] = field(default_factory=list)
@@ -102,6 +106,11 @@ class Node:
     """When it ended."""
 
     @property
+    def chosen_id(self) -> str:
+        """The id that was chosen for it; empty for none."""
+        return self.id if self.id != self.node_id else ""
+
+    @property
     def joins(self) -> bool:
         """Whether it is a join."""
         return self.join is not None
@@ -129,6 +138,15 @@ class Node:
             self.fail(Fate.UPSTREAM, source.error, source.cause)
 
     @property
+    def shown(self) -> Any:
+        """Its value as clients get it: without those of tasks that ask for theirs to be ignored."""
+        if self.sent is not None and self.sent.options.get("ignore_result"):
+            return None
+        if self.join == joins.DEFAULT and self.fate is Fate.SUCCEEDED:
+            return [member.shown for member in self.members]
+        return self.value
+
+    @property
     def state(self) -> str:
         """Its state as results show it."""
         return shown_state(self.message().state, self.custom_state)
@@ -139,7 +157,7 @@ class Node:
         found = node_pb2.Node(
             handle=node_pb2.Handle(
                 node_id=self.node_id,
-                task_id=self.id if self.id != self.node_id else "",
+                task_id=self.chosen_id,
                 kind=node_pb2.Node.KIND_JOIN if self.joins else node_pb2.Node.KIND_TASK,
                 member_count=len(self.members),
             ),
@@ -148,7 +166,8 @@ class Node:
             task=self.task,
             queue=self.queue,
             error=self.error,
-            failure_count=self.retries + (self.fate is Fate.FAILED and not self.joins),
+            failure_count=self.retries + (self.fate is Fate.FAILED and self.cause is self and not self.joins),
+            group_ids=[join.id for join in self.groups],
             stamps=self.stamps,
             succeeded_count=ended.count(Fate.SUCCEEDED),
             ended_count=len(ended),
@@ -168,7 +187,9 @@ def last_task(node: Node | None) -> Node | None:
 def unmet(join: Node) -> task_error_pb2.TaskError:
     """Return the error of a join that did not get what it needs, though no member failed."""
     text = "the join did not get what it needs, or not in time"
-    return task_error_pb2.TaskError(type=errors.JoinTimeout.type, message=text, node_id=join.node_id)
+    return task_error_pb2.TaskError(
+        type=errors.JoinTimeout.type, message=text, node_id=join.node_id, task_id=join.chosen_id
+    )
 
 
 def _chord_error(join: Node) -> task_error_pb2.TaskError:
@@ -180,4 +201,5 @@ def _chord_error(join: Node) -> task_error_pb2.TaskError:
         message=f"Dependency {cause.id} raised {name}({inner.message!r})",
         cause=inner,
         node_id=cause.node_id,
+        task_id=cause.chosen_id,
     )

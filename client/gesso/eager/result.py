@@ -7,8 +7,10 @@ from typing import Any, Self, TypeVar
 
 from gesso.connection import End
 from gesso.deadline import Timeout
+from gesso.eager.attempts import stored_arguments
 from gesso.eager.node import REVOKED, Fate, Node
 from gesso.group_result import GroupResult
+from gesso.handle import Sent
 from gesso.result import AsyncResult, Home, Result
 from gesso.v1 import node_pb2
 from gesso.v1.coordinator_service_pb2 import WaitNodeResponse
@@ -29,9 +31,9 @@ class _Here(Result[R]):
 
     def _wait(self, timeout: Timeout) -> Ended:  # noqa: ARG002 - it has ended
         error = REVOKED if self.node.fate is Fate.CANCELLED else self.node.error
-        return Ended(state=self.node.state, value=self.node.value, error=error)
+        return Ended(state=self.node.state, value=self.node.shown, error=error)
 
-    def _node(self) -> node_pb2.Node:
+    def _node(self, *, with_signature: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `_sent`
         return self.node.message()
 
     @property
@@ -75,6 +77,12 @@ class EagerResult(_Here[R], AsyncResult[R]):
     def __init__(self, node: Node, app: Home) -> None:
         super().__init__(node.id, app)
         self.node = node
+
+    def _sent(self) -> Sent | None:
+        if self.node.sent is None:
+            return None
+        args, kwargs = stored_arguments(self.node.sent)
+        return Sent(list(args), kwargs)
 
 
 class EagerGroupResult(_Here[list[R]], GroupResult[R]):

@@ -95,7 +95,7 @@ class Tasks:
 
         @task(name="request", bind=True)
         def request(self: Task[..., Any], *_: Any) -> dict[str, Any]:
-            names = ("id", "root_id", "parent_id", "group", "stamps", "is_eager", "called_directly")
+            names = ("id", "root_id", "parent_id", "group", "groups", "stamps", "is_eager", "called_directly")
             return {name: getattr(self.request, name) for name in names}
 
         @task(name="later")
@@ -241,9 +241,12 @@ def test_task_that_retries_goes_on_under_its_id(tasks: Tasks) -> None:
     """It fails when it asks too often."""
     result = tasks.s("again", 2).apply()
 
+    exhausted = tasks.s("again", 3).apply()
+
     assert (result.get(), result.retries) == (2, 2)
     with pytest.raises(MaxRetriesExceededError):
-        tasks.s("again", 3).apply().get()
+        exhausted.get()
+    assert exhausted.retries == 2
 
 
 def test_ignored_task_takes_along_what_follows(tasks: Tasks) -> None:
@@ -307,12 +310,31 @@ def test_request_tells_the_place_and_the_stamps(tasks: Tasks) -> None:
     body, member, members = result.get(), result.parent[1].get(), result.parent
 
     assert member["group"] == members.id
+    assert (member["groups"], body["groups"]) == ([members.id], [])
+    assert (members[1].groups, members[1].level, members.groups) == ((members.id,), 1, ())
+    assert (members[0].children, members[1].children) == ([], [result])
     assert member["parent_id"] == member["root_id"] == body["root_id"] == members.parent.id
     assert body["parent_id"] == members[1].id
     assert body["stamps"] == {"customer": ["acme"]}
     assert result.stamps == {"customer": ["acme"]}
     assert body["is_eager"]
     assert not body["called_directly"]
+
+
+def test_value_that_is_ignored_is_for_the_next_step_alone(tasks: Tasks) -> None:
+    """Clients get None, alone and among the members of a group."""
+    quiet = tasks.s("add", 2, 2).set(ignore_result=True)
+
+    assert (quiet.apply().get(), quiet.apply().state) == (None, "SUCCESS")
+    assert (quiet | tasks.s("add", 1)).apply().get() == 5
+    assert group(quiet, tasks.s("add", 1, 1)).apply().get() == [None, 2]
+
+
+def test_result_tells_what_was_sent(tasks: Tasks) -> None:
+    """The task's own arguments, without the value of the step before."""
+    result = (tasks.s("add", 1, 1) | tasks.s("add", y=2)).apply()
+
+    assert (result.args, result.kwargs, result.parent.args) == ([], {"y": 2}, [1, 1])
 
 
 def test_canvases_of_nothing(tasks: Tasks) -> None:
