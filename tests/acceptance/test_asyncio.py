@@ -37,6 +37,8 @@ async def test_canvases_are_awaited(app: App) -> None:
     parent = await chained.parent()
     assert parent is not None
     assert (await parent.get(timeout=30), await parent.state()) == (2, "SUCCESS")
+    assert isinstance(parent, aio.AsyncResult)
+    assert (await parent.sent(), await aio.AsyncResult("no-such-task", app).sent()) == (([1, 1], {}), None)
 
 
 async def test_errors_are_raised_where_they_are_awaited(app: App) -> None:

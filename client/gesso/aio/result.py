@@ -154,9 +154,12 @@ class Result(ResultHandle, Generic[R]):
         return result_of(node.parent, self.app) if node.HasField("parent") else None
 
     async def children(self) -> builtins.list[Result[Any]]:
-        """Return the results of what stands directly behind it."""
+        """Return the results of what has it as the task before; see `gesso.result.Result.children`."""
         request = pb.ListNodesRequest(children_of=self.id)
-        return [result async for result in listed(self.app, self._coordinator(), request)]
+        try:
+            return [result async for result in listed(self.app, self._coordinator(), request)]
+        except NotFound:
+            return []
 
     # --- ending it ---------------------------------------------------------------------------
 

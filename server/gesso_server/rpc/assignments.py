@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.dispatch.values import Room, Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
@@ -32,16 +34,19 @@ class Assignments:
         assignment.task_id = body.task_id
         assignment.trace_id = context.trace_id
         assignment.span_id = span_id(canvas_id, index)
-        assignment.root_id = _root_id(context, canvas_id) or body.task_id or node_id
+        assignment.root_id = _root_id(context.root, canvas_id) or body.task_id or node_id
         assignment.tracestate = context.tracestate
         assignment.failure_count = grant.failures
-        names = grant.names
+        place, names = body.place, grant.names
         if grant.parent is not None:
             assignment.parent_id = names.get(grant.parent) or f"{canvas_id}-{grant.parent}"
-        if body.place.groups:
-            groups = [names.get(group) or f"{canvas_id}-{group}" for group in body.place.groups]
-            assignment.group_ids.extend(groups)
-            if body.place.ends:
+        if place.groups:
+            groups = _group_ids(canvas_id, place.groups)
+            if names:
+                groups = [names.get(index, own) for index, own in zip(place.groups, groups, strict=True)]
+            for group in groups:  # one by one is faster for the few there are
+                assignment.group_ids.append(group)
+            if place.ends:
                 assignment.group_id = groups[-1]
         await self._add_input(assignment, grant)
 
@@ -73,10 +78,16 @@ class Assignments:
             assignment.values.values.add().CopyFrom(pb.Outcome.FromString(outcome).value)
 
 
-def _root_id(context: CanvasContext, canvas_id: str) -> str:
+def _root_id(root: str, canvas_id: str) -> str:
     """Return the id that the single first task of a canvas goes by; empty if there is none."""
-    index, _, chosen = context.root.partition(" ")
+    index, _, chosen = root.partition(" ")
     return chosen or (f"{canvas_id}-{index}" if index else "")
+
+
+@lru_cache(maxsize=1024)
+def _group_ids(canvas_id: str, groups: tuple[int, ...]) -> list[str]:
+    """Return the joins' own ids; the members of a group share them."""
+    return [f"{canvas_id}-{group}" for group in groups]
 
 
 def _add_failure(assignment: pb.Assignment, failed: NodeView) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple, assert_never
 
 from gesso_server.plan import (
@@ -341,9 +342,6 @@ def parse_join_body(body: bytes, base: int = 0) -> JoinBody:
     )  # fmt: skip
 
 
-_NOWHERE = Place()
-
-
 class TaskBody(NamedTuple):
     """What a task's body says."""
 
@@ -356,7 +354,11 @@ class TaskBody(NamedTuple):
 def parse_task_body(body: bytes, base: int = 0) -> TaskBody:
     """Read a task's body."""
     line, _, call = body.partition(b"\n")
-    if not line:
-        return TaskBody(_NOWHERE, "", call)
+    return TaskBody(*_task_line(line, base), call)
+
+
+@lru_cache(maxsize=1024)
+def _task_line(line: bytes, base: int) -> tuple[Place, str]:
+    """Read the first line of a task's body; all members of a group have the same."""
     place, _, task_id = line.decode().partition("|")
-    return TaskBody(Place.parse(place, base), task_id, call)
+    return Place.parse(place, base), task_id
