@@ -45,6 +45,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_QUEUE: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_SERVED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_BAD_LIMIT_KEY: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
 ERROR_REASON_CANVAS_REQUIRED: ErrorReason
@@ -84,3 +85,4 @@ ERROR_REASON_ROLE: ErrorReason
 ERROR_REASON_QUEUE: ErrorReason
 ERROR_REASON_NOT_SERVED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_BAD_LIMIT_KEY: ErrorReason

@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from gesso.v1 import limit_pb2 as gesso_dot_v1_dot_limit__pb2
 from gesso.v1 import node_pb2 as gesso_dot_v1_dot_node__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!gesso/v1/operations_service.proto\x12\x08gesso.v1\x1a\x13gesso/v1/node.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListQueuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListQueuesResponse\x12&\n\x06queues\x18\x01 \x03(\x0b\x32\x16.gesso.v1.QueueSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x0cQueueSummary\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12\x15\n\rrunning_count\x18\x03 \x01(\x03\x12-\n\noldest_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06paused\x18\x05 \x01(\x08\x12\x15\n\runknown_tasks\x18\x06 \x03(\t\"\"\n\x11PauseQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x14\n\x12PauseQueueResponse\"#\n\x12ResumeQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x15\n\x13ResumeQueueResponse\"}\n\x0fSetLimitRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrate_count\x18\x02 \x01(\x05\x12.\n\x0brate_period\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11\x63oncurrency_count\x18\x04 \x01(\x05\"\x12\n\x10SetLimitResponse\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x13ListWorkersResponse\x12(\n\x07workers\x18\x01 \x03(\x0b\x32\x17.gesso.v1.WorkerSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa9\x01\n\rWorkerSummary\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0e\n\x06queues\x18\x03 \x03(\t\x12\r\n\x05tasks\x18\x04 \x03(\t\x12\x12\n\nslot_count\x18\x05 \x01(\x05\x12\x12\n\nheld_count\x18\x06 \x01(\x05\x12-\n\tseen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x17ListDeadLettersResponse\x12\x1d\n\x05nodes\x18\x01 \x03(\x0b\x32\x0e.gesso.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x17ReplayDeadLetterRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"-\n\x18ReplayDeadLetterResponse\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"+\n\x17PurgeDeadLettersRequest\x12\x10\n\x08node_ids\x18\x01 \x03(\t\"0\n\x18PurgeDeadLettersResponse\x12\x14\n\x0cpurged_count\x18\x01 \x01(\x03\x32\xb6\x05\n\x11OperationsService\x12L\n\nListQueues\x12\x1b.gesso.v1.ListQueuesRequest\x1a\x1c.gesso.v1.ListQueuesResponse\"\x03\x90\x02\x01\x12L\n\nPauseQueue\x12\x1b.gesso.v1.PauseQueueRequest\x1a\x1c.gesso.v1.PauseQueueResponse\"\x03\x90\x02\x02\x12O\n\x0bResumeQueue\x12\x1c.gesso.v1.ResumeQueueRequest\x1a\x1d.gesso.v1.ResumeQueueResponse\"\x03\x90\x02\x02\x12\x46\n\x08SetLimit\x12\x19.gesso.v1.SetLimitRequest\x1a\x1a.gesso.v1.SetLimitResponse\"\x03\x90\x02\x02\x12O\n\x0bListWorkers\x12\x1c.gesso.v1.ListWorkersRequest\x1a\x1d.gesso.v1.ListWorkersResponse\"\x03\x90\x02\x01\x12[\n\x0fListDeadLetters\x12 .gesso.v1.ListDeadLettersRequest\x1a!.gesso.v1.ListDeadLettersResponse\"\x03\x90\x02\x01\x12^\n\x10ReplayDeadLetter\x12!.gesso.v1.ReplayDeadLetterRequest\x1a\".gesso.v1.ReplayDeadLetterResponse\"\x03\x90\x02\x02\x12^\n\x10PurgeDeadLetters\x12!.gesso.v1.PurgeDeadLettersRequest\x1a\".gesso.v1.PurgeDeadLettersResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!gesso/v1/operations_service.proto\x12\x08gesso.v1\x1a\x14gesso/v1/limit.proto\x1a\x13gesso/v1/node.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\":\n\x11ListQueuesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x12ListQueuesResponse\x12&\n\x06queues\x18\x01 \x03(\x0b\x32\x16.gesso.v1.QueueSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa1\x01\n\x0cQueueSummary\x12\r\n\x05queue\x18\x01 \x01(\t\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12\x15\n\rrunning_count\x18\x03 \x01(\x03\x12-\n\noldest_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06paused\x18\x05 \x01(\x08\x12\x15\n\runknown_tasks\x18\x06 \x03(\t\"\"\n\x11PauseQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x14\n\x12PauseQueueResponse\"#\n\x12ResumeQueueRequest\x12\r\n\x05queue\x18\x01 \x01(\t\"\x15\n\x13ResumeQueueResponse\"}\n\x0fSetLimitRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrate_count\x18\x02 \x01(\x05\x12.\n\x0brate_period\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11\x63oncurrency_count\x18\x04 \x01(\x05\"\x12\n\x10SetLimitResponse\"\x13\n\x11ListLimitsRequest\"5\n\x12ListLimitsResponse\x12\x1f\n\x06limits\x18\x01 \x03(\x0b\x32\x0f.gesso.v1.Limit\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"X\n\x13ListWorkersResponse\x12(\n\x07workers\x18\x01 \x03(\x0b\x32\x17.gesso.v1.WorkerSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xa9\x01\n\rWorkerSummary\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0e\n\x06worker\x18\x02 \x01(\t\x12\x0e\n\x06queues\x18\x03 \x03(\t\x12\r\n\x05tasks\x18\x04 \x03(\t\x12\x12\n\nslot_count\x18\x05 \x01(\x05\x12\x12\n\nheld_count\x18\x06 \x01(\x05\x12-\n\tseen_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"?\n\x16ListDeadLettersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Q\n\x17ListDeadLettersResponse\x12\x1d\n\x05nodes\x18\x01 \x03(\x0b\x32\x0e.gesso.v1.Node\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\">\n\x17ReplayDeadLetterRequest\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"-\n\x18ReplayDeadLetterResponse\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\"+\n\x17PurgeDeadLettersRequest\x12\x10\n\x08node_ids\x18\x01 \x03(\t\"0\n\x18PurgeDeadLettersResponse\x12\x14\n\x0cpurged_count\x18\x01 \x01(\x03\x32\x84\x06\n\x11OperationsService\x12L\n\nListQueues\x12\x1b.gesso.v1.ListQueuesRequest\x1a\x1c.gesso.v1.ListQueuesResponse\"\x03\x90\x02\x01\x12L\n\nPauseQueue\x12\x1b.gesso.v1.PauseQueueRequest\x1a\x1c.gesso.v1.PauseQueueResponse\"\x03\x90\x02\x02\x12O\n\x0bResumeQueue\x12\x1c.gesso.v1.ResumeQueueRequest\x1a\x1d.gesso.v1.ResumeQueueResponse\"\x03\x90\x02\x02\x12\x46\n\x08SetLimit\x12\x19.gesso.v1.SetLimitRequest\x1a\x1a.gesso.v1.SetLimitResponse\"\x03\x90\x02\x02\x12L\n\nListLimits\x12\x1b.gesso.v1.ListLimitsRequest\x1a\x1c.gesso.v1.ListLimitsResponse\"\x03\x90\x02\x01\x12O\n\x0bListWorkers\x12\x1c.gesso.v1.ListWorkersRequest\x1a\x1d.gesso.v1.ListWorkersResponse\"\x03\x90\x02\x01\x12[\n\x0fListDeadLetters\x12 .gesso.v1.ListDeadLettersRequest\x1a!.gesso.v1.ListDeadLettersResponse\"\x03\x90\x02\x01\x12^\n\x10ReplayDeadLetter\x12!.gesso.v1.ReplayDeadLetterRequest\x1a\".gesso.v1.ReplayDeadLetterResponse\"\x03\x90\x02\x02\x12^\n\x10PurgeDeadLetters\x12!.gesso.v1.PurgeDeadLettersRequest\x1a\".gesso.v1.PurgeDeadLettersResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONSSERVICE'].methods_by_name['ResumeQueue']._serialized_options = b'\220\002\002'
   _globals['_OPERATIONSSERVICE'].methods_by_name['SetLimit']._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['SetLimit']._serialized_options = b'\220\002\002'
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListLimits']._loaded_options = None
+  _globals['_OPERATIONSSERVICE'].methods_by_name['ListLimits']._serialized_options = b'\220\002\001'
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListWorkers']._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\220\002\001'
   _globals['_OPERATIONSSERVICE'].methods_by_name['ListDeadLetters']._loaded_options = None
@@ -50,42 +53,46 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OPERATIONSSERVICE'].methods_by_name['ReplayDeadLetter']._serialized_options = b'\220\002\002'
   _globals['_OPERATIONSSERVICE'].methods_by_name['PurgeDeadLetters']._loaded_options = None
   _globals['_OPERATIONSSERVICE'].methods_by_name['PurgeDeadLetters']._serialized_options = b'\220\002\002'
-  _globals['_LISTQUEUESREQUEST']._serialized_start=133
-  _globals['_LISTQUEUESREQUEST']._serialized_end=191
-  _globals['_LISTQUEUESRESPONSE']._serialized_start=193
-  _globals['_LISTQUEUESRESPONSE']._serialized_end=278
-  _globals['_QUEUESUMMARY']._serialized_start=281
-  _globals['_QUEUESUMMARY']._serialized_end=442
-  _globals['_PAUSEQUEUEREQUEST']._serialized_start=444
-  _globals['_PAUSEQUEUEREQUEST']._serialized_end=478
-  _globals['_PAUSEQUEUERESPONSE']._serialized_start=480
-  _globals['_PAUSEQUEUERESPONSE']._serialized_end=500
-  _globals['_RESUMEQUEUEREQUEST']._serialized_start=502
-  _globals['_RESUMEQUEUEREQUEST']._serialized_end=537
-  _globals['_RESUMEQUEUERESPONSE']._serialized_start=539
-  _globals['_RESUMEQUEUERESPONSE']._serialized_end=560
-  _globals['_SETLIMITREQUEST']._serialized_start=562
-  _globals['_SETLIMITREQUEST']._serialized_end=687
-  _globals['_SETLIMITRESPONSE']._serialized_start=689
-  _globals['_SETLIMITRESPONSE']._serialized_end=707
-  _globals['_LISTWORKERSREQUEST']._serialized_start=709
-  _globals['_LISTWORKERSREQUEST']._serialized_end=768
-  _globals['_LISTWORKERSRESPONSE']._serialized_start=770
-  _globals['_LISTWORKERSRESPONSE']._serialized_end=858
-  _globals['_WORKERSUMMARY']._serialized_start=861
-  _globals['_WORKERSUMMARY']._serialized_end=1030
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1032
-  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1095
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1097
-  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1178
-  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=1180
-  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=1242
-  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=1244
-  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=1289
-  _globals['_PURGEDEADLETTERSREQUEST']._serialized_start=1291
-  _globals['_PURGEDEADLETTERSREQUEST']._serialized_end=1334
-  _globals['_PURGEDEADLETTERSRESPONSE']._serialized_start=1336
-  _globals['_PURGEDEADLETTERSRESPONSE']._serialized_end=1384
-  _globals['_OPERATIONSSERVICE']._serialized_start=1387
-  _globals['_OPERATIONSSERVICE']._serialized_end=2081
+  _globals['_LISTQUEUESREQUEST']._serialized_start=155
+  _globals['_LISTQUEUESREQUEST']._serialized_end=213
+  _globals['_LISTQUEUESRESPONSE']._serialized_start=215
+  _globals['_LISTQUEUESRESPONSE']._serialized_end=300
+  _globals['_QUEUESUMMARY']._serialized_start=303
+  _globals['_QUEUESUMMARY']._serialized_end=464
+  _globals['_PAUSEQUEUEREQUEST']._serialized_start=466
+  _globals['_PAUSEQUEUEREQUEST']._serialized_end=500
+  _globals['_PAUSEQUEUERESPONSE']._serialized_start=502
+  _globals['_PAUSEQUEUERESPONSE']._serialized_end=522
+  _globals['_RESUMEQUEUEREQUEST']._serialized_start=524
+  _globals['_RESUMEQUEUEREQUEST']._serialized_end=559
+  _globals['_RESUMEQUEUERESPONSE']._serialized_start=561
+  _globals['_RESUMEQUEUERESPONSE']._serialized_end=582
+  _globals['_SETLIMITREQUEST']._serialized_start=584
+  _globals['_SETLIMITREQUEST']._serialized_end=709
+  _globals['_SETLIMITRESPONSE']._serialized_start=711
+  _globals['_SETLIMITRESPONSE']._serialized_end=729
+  _globals['_LISTLIMITSREQUEST']._serialized_start=731
+  _globals['_LISTLIMITSREQUEST']._serialized_end=750
+  _globals['_LISTLIMITSRESPONSE']._serialized_start=752
+  _globals['_LISTLIMITSRESPONSE']._serialized_end=805
+  _globals['_LISTWORKERSREQUEST']._serialized_start=807
+  _globals['_LISTWORKERSREQUEST']._serialized_end=866
+  _globals['_LISTWORKERSRESPONSE']._serialized_start=868
+  _globals['_LISTWORKERSRESPONSE']._serialized_end=956
+  _globals['_WORKERSUMMARY']._serialized_start=959
+  _globals['_WORKERSUMMARY']._serialized_end=1128
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_start=1130
+  _globals['_LISTDEADLETTERSREQUEST']._serialized_end=1193
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_start=1195
+  _globals['_LISTDEADLETTERSRESPONSE']._serialized_end=1276
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_start=1278
+  _globals['_REPLAYDEADLETTERREQUEST']._serialized_end=1340
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_start=1342
+  _globals['_REPLAYDEADLETTERRESPONSE']._serialized_end=1387
+  _globals['_PURGEDEADLETTERSREQUEST']._serialized_start=1389
+  _globals['_PURGEDEADLETTERSREQUEST']._serialized_end=1432
+  _globals['_PURGEDEADLETTERSRESPONSE']._serialized_start=1434
+  _globals['_PURGEDEADLETTERSRESPONSE']._serialized_end=1482
+  _globals['_OPERATIONSSERVICE']._serialized_start=1485
+  _globals['_OPERATIONSSERVICE']._serialized_end=2257
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 import datetime
 
+from gesso.v1 import limit_pb2 as _limit_pb2
 from gesso.v1 import node_pb2 as _node_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -78,6 +79,16 @@ class SetLimitRequest(_message.Message):
 class SetLimitResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class ListLimitsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListLimitsResponse(_message.Message):
+    __slots__ = ("limits",)
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
+    def __init__(self, limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ...) -> None: ...
 
 class ListWorkersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

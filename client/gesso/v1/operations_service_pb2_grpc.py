@@ -55,6 +55,11 @@ class OperationsServiceStub(object):
                 request_serializer=gesso_dot_v1_dot_operations__service__pb2.SetLimitRequest.SerializeToString,
                 response_deserializer=gesso_dot_v1_dot_operations__service__pb2.SetLimitResponse.FromString,
                 _registered_method=True)
+        self.ListLimits = channel.unary_unary(
+                '/gesso.v1.OperationsService/ListLimits',
+                request_serializer=gesso_dot_v1_dot_operations__service__pb2.ListLimitsRequest.SerializeToString,
+                response_deserializer=gesso_dot_v1_dot_operations__service__pb2.ListLimitsResponse.FromString,
+                _registered_method=True)
         self.ListWorkers = channel.unary_unary(
                 '/gesso.v1.OperationsService/ListWorkers',
                 request_serializer=gesso_dot_v1_dot_operations__service__pb2.ListWorkersRequest.SerializeToString,
@@ -103,7 +108,15 @@ class OperationsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SetLimit(self, request, context):
-        """Sets, changes or removes a limit that holds over all workers together.
+        """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
+        then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLimits(self, request, context):
+        """Lists the limits. There are at most 1,000.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -159,6 +172,11 @@ def add_OperationsServiceServicer_to_server(servicer, server):
                     servicer.SetLimit,
                     request_deserializer=gesso_dot_v1_dot_operations__service__pb2.SetLimitRequest.FromString,
                     response_serializer=gesso_dot_v1_dot_operations__service__pb2.SetLimitResponse.SerializeToString,
+            ),
+            'ListLimits': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLimits,
+                    request_deserializer=gesso_dot_v1_dot_operations__service__pb2.ListLimitsRequest.FromString,
+                    response_serializer=gesso_dot_v1_dot_operations__service__pb2.ListLimitsResponse.SerializeToString,
             ),
             'ListWorkers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListWorkers,
@@ -290,6 +308,33 @@ class OperationsService(object):
             '/gesso.v1.OperationsService/SetLimit',
             gesso_dot_v1_dot_operations__service__pb2.SetLimitRequest.SerializeToString,
             gesso_dot_v1_dot_operations__service__pb2.SetLimitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLimits(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gesso.v1.OperationsService/ListLimits',
+            gesso_dot_v1_dot_operations__service__pb2.ListLimitsRequest.SerializeToString,
+            gesso_dot_v1_dot_operations__service__pb2.ListLimitsResponse.FromString,
             options,
             channel_credentials,
             insecure,

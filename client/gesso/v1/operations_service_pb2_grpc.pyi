@@ -40,7 +40,11 @@ class OperationsServiceStub:
     ResumeQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeQueueRequest, _operations_service_pb2.ResumeQueueResponse]
     """Delivers a queue's tasks again."""
     SetLimit: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.SetLimitRequest, _operations_service_pb2.SetLimitResponse]
-    """Sets, changes or removes a limit that holds over all workers together."""
+    """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
+    then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
+    """
+    ListLimits: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListLimitsRequest, _operations_service_pb2.ListLimitsResponse]
+    """Lists the limits. There are at most 1,000."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]
     """Lists the workers' sessions."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]
@@ -62,7 +66,11 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ResumeQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeQueueRequest, _operations_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
     """Delivers a queue's tasks again."""
     SetLimit: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.SetLimitRequest, _operations_service_pb2.SetLimitResponse]  # type: ignore[assignment]
-    """Sets, changes or removes a limit that holds over all workers together."""
+    """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
+    then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
+    """
+    ListLimits: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListLimitsRequest, _operations_service_pb2.ListLimitsResponse]  # type: ignore[assignment]
+    """Lists the limits. There are at most 1,000."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers' sessions."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
@@ -105,7 +113,17 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.SetLimitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.SetLimitResponse, _abc.Awaitable[_operations_service_pb2.SetLimitResponse]]:
-        """Sets, changes or removes a limit that holds over all workers together."""
+        """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
+        then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
+        """
+
+    @_abc_1.abstractmethod
+    def ListLimits(
+        self,
+        request: _operations_service_pb2.ListLimitsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_service_pb2.ListLimitsResponse, _abc.Awaitable[_operations_service_pb2.ListLimitsResponse]]:
+        """Lists the limits. There are at most 1,000."""
 
     @_abc_1.abstractmethod
     def ListWorkers(

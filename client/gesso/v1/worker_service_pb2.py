@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from gesso.v1 import canvas_pb2 as gesso_dot_v1_dot_canvas__pb2
+from gesso.v1 import limit_pb2 as gesso_dot_v1_dot_limit__pb2
 from gesso.v1 import payload_pb2 as gesso_dot_v1_dot_payload__pb2
 from gesso.v1 import signature_pb2 as gesso_dot_v1_dot_signature__pb2
 from gesso.v1 import task_error_pb2 as gesso_dot_v1_dot_task__error__pb2
@@ -30,7 +31,7 @@ from gesso.v1 import value_item_pb2 as gesso_dot_v1_dot_value__item__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgesso/v1/worker_service.proto\x12\x08gesso.v1\x1a\x15gesso/v1/canvas.proto\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x19gesso/v1/task_error.proto\x1a\x19gesso/v1/value_item.proto\x1a\x1egoogle/protobuf/duration.proto\"8\n\x05Token\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\r\n\x05nonce\x18\x03 \x01(\x06\"\xb7\x05\n\x0bWorkRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.gesso.v1.WorkRequest.Hello\x12\r\n\x05\x66rame\x18\x02 \x01(\x03\x12\x14\n\x0c\x63redit_count\x18\x03 \x01(\x05\x12 \n\x07started\x18\x04 \x03(\x0b\x32\x0f.gesso.v1.Token\x12!\n\x07reports\x18\x05 \x03(\x0b\x32\x10.gesso.v1.Report\x12!\n\x08returned\x18\x06 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x30\n\x08progress\x18\x07 \x03(\x0b\x32\x1e.gesso.v1.WorkRequest.Progress\x12.\n\x07goodbye\x18\x08 \x01(\x0b\x32\x1d.gesso.v1.WorkRequest.Goodbye\x1a\xe0\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0e\n\x06queues\x18\x04 \x03(\t\x12\r\n\x05tasks\x18\x05 \x03(\t\x12\x12\n\nslot_count\x18\x06 \x01(\x05\x12\x1d\n\x04held\x18\x07 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x0e\n\x06worker\x18\x08 \x01(\t\x12\x38\n\rdead_sessions\x18\t \x03(\x0b\x32!.gesso.v1.WorkRequest.DeadSession\x1a\x43\n\x0b\x44\x65\x61\x64Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12 \n\x07\x63rashed\x18\x02 \x03(\x0b\x32\x0f.gesso.v1.Token\x1aZ\n\x08Progress\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\r\n\x05state\x18\x02 \x01(\t\x12\x1f\n\x04meta\x18\x03 \x01(\x0b\x32\x11.gesso.v1.Payload\x1a\t\n\x07Goodbye\"L\n\x06Report\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\"\n\x07outcome\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Outcome\"\x92\x05\n\x07Outcome\x12\"\n\x05value\x18\x01 \x01(\x0b\x32\x11.gesso.v1.PayloadH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.gesso.v1.TaskErrorH\x00\x12,\n\x07ignored\x18\x03 \x01(\x0b\x32\x19.gesso.v1.Outcome.IgnoredH\x00\x12.\n\x08rejected\x18\x04 \x01(\x0b\x32\x1a.gesso.v1.Outcome.RejectedH\x00\x12(\n\x05retry\x18\x05 \x01(\x0b\x32\x17.gesso.v1.Outcome.RetryH\x00\x12\x34\n\x0breplacement\x18\x06 \x01(\x0b\x32\x1d.gesso.v1.Outcome.ReplacementH\x00\x12/\n\x0crun_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\radded_members\x18\x08 \x03(\x0b\x32\x10.gesso.v1.Canvas\x12\x0e\n\x06worker\x18\t \x01(\t\x1a\x1f\n\x07Ignored\x12\x14\n\x0c\x63ustom_state\x18\x01 \x01(\t\x1a\x31\n\x08Rejected\x12\x0f\n\x07requeue\x18\x01 \x01(\x08\x12\x14\n\x0cunknown_task\x18\x02 \x01(\x08\x1a\x87\x01\n\x05Retry\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\x1c\n\x0fmax_retry_count\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x12\n\x10_max_retry_count\x1a/\n\x0bReplacement\x12 \n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x10.gesso.v1.CanvasB\x06\n\x04kind\"\x85\x05\n\x0cWorkResponse\x12/\n\x07welcome\x18\x01 \x01(\x0b\x32\x1e.gesso.v1.WorkResponse.Welcome\x12)\n\x0b\x61ssignments\x18\x02 \x03(\x0b\x32\x14.gesso.v1.Assignment\x12\x1a\n\x12\x61\x63knowledged_frame\x18\x03 \x01(\x03\x12\x30\n\x08refusals\x18\x04 \x03(\x0b\x32\x1e.gesso.v1.WorkResponse.Refusal\x12:\n\rcancellations\x18\x05 \x03(\x0b\x32#.gesso.v1.WorkResponse.Cancellation\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x1a`\n\x07Welcome\x12\x1e\n\x05\x64rops\x18\x01 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x35\n\x12heartbeat_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\xd7\x01\n\x07Refusal\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x35\n\x06reason\x18\x02 \x01(\x0e\x32%.gesso.v1.WorkResponse.Refusal.Reason\"u\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x10\n\x0cREASON_STALE\x10\x01\x12\x14\n\x10REASON_DUPLICATE\x10\x02\x12\x17\n\x13REASON_UNKNOWN_TASK\x10\x03\x12\x12\n\x0eREASON_INVALID\x10\x04\x1a\x41\n\x0c\x43\x61ncellation\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x11\n\tterminate\x18\x02 \x01(\x08\"\xc4\x06\n\nAssignment\x12&\n\tsignature\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\x30\n\x06stamps\x18\x02 \x03(\x0b\x32 .gesso.v1.Assignment.StampsEntry\x12\x1e\n\x05token\x18\x03 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\"\n\x05value\x18\x05 \x01(\x0b\x32\x11.gesso.v1.PayloadH\x00\x12\'\n\x06values\x18\x06 \x01(\x0b\x32\x15.gesso.v1.PayloadListH\x00\x12\x38\n\telsewhere\x18\x07 \x01(\x0b\x32#.gesso.v1.Assignment.InputElsewhereH\x00\x12\x31\n\x06\x66\x61iled\x18\x08 \x01(\x0b\x32\x1f.gesso.v1.Assignment.FailedTaskH\x00\x12\x10\n\x08trace_id\x18\t \x01(\t\x12\x0f\n\x07span_id\x18\n \x01(\t\x12\x0f\n\x07root_id\x18\x0b \x01(\t\x12\x11\n\tparent_id\x18\x0c \x01(\t\x12\x10\n\x08group_id\x18\r \x01(\t\x12\x15\n\rfailure_count\x18\x0e \x01(\x05\x12\x12\n\ntracestate\x18\x0f \x01(\t\x12\x31\n\titeration\x18\x10 \x01(\x0e\x32\x1e.gesso.v1.Assignment.Iteration\x12\x11\n\tgroup_ids\x18\x11 \x03(\t\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\x1a!\n\x0eInputElsewhere\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x1ai\n\nFailedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12&\n\tsignature\x18\x02 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.gesso.v1.TaskError\"P\n\tIteration\x12\x19\n\x15ITERATION_UNSPECIFIED\x10\x00\x12\x11\n\rITERATION_MAP\x10\x01\x12\x15\n\x11ITERATION_STARMAP\x10\x02\x42\x07\n\x05input\"7\n\x10ReadInputRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\"7\n\x11ReadInputResponse\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.gesso.v1.ValueItem2\x97\x01\n\rWorkerService\x12\x39\n\x04Work\x12\x15.gesso.v1.WorkRequest\x1a\x16.gesso.v1.WorkResponse(\x01\x30\x01\x12K\n\tReadInput\x12\x1a.gesso.v1.ReadInputRequest\x1a\x1b.gesso.v1.ReadInputResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgesso/v1/worker_service.proto\x12\x08gesso.v1\x1a\x15gesso/v1/canvas.proto\x1a\x14gesso/v1/limit.proto\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x19gesso/v1/task_error.proto\x1a\x19gesso/v1/value_item.proto\x1a\x1egoogle/protobuf/duration.proto\"8\n\x05Token\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\x12\r\n\x05nonce\x18\x03 \x01(\x06\"\xd8\x05\n\x0bWorkRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x1b.gesso.v1.WorkRequest.Hello\x12\r\n\x05\x66rame\x18\x02 \x01(\x03\x12\x14\n\x0c\x63redit_count\x18\x03 \x01(\x05\x12 \n\x07started\x18\x04 \x03(\x0b\x32\x0f.gesso.v1.Token\x12!\n\x07reports\x18\x05 \x03(\x0b\x32\x10.gesso.v1.Report\x12!\n\x08returned\x18\x06 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x30\n\x08progress\x18\x07 \x03(\x0b\x32\x1e.gesso.v1.WorkRequest.Progress\x12.\n\x07goodbye\x18\x08 \x01(\x0b\x32\x1d.gesso.v1.WorkRequest.Goodbye\x1a\x81\x02\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\x05\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\r\n\x05\x65poch\x18\x03 \x01(\x03\x12\x0e\n\x06queues\x18\x04 \x03(\t\x12\r\n\x05tasks\x18\x05 \x03(\t\x12\x12\n\nslot_count\x18\x06 \x01(\x05\x12\x1d\n\x04held\x18\x07 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x0e\n\x06worker\x18\x08 \x01(\t\x12\x38\n\rdead_sessions\x18\t \x03(\x0b\x32!.gesso.v1.WorkRequest.DeadSession\x12\x1f\n\x06limits\x18\x14 \x03(\x0b\x32\x0f.gesso.v1.Limit\x1a\x43\n\x0b\x44\x65\x61\x64Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12 \n\x07\x63rashed\x18\x02 \x03(\x0b\x32\x0f.gesso.v1.Token\x1aZ\n\x08Progress\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\r\n\x05state\x18\x02 \x01(\t\x12\x1f\n\x04meta\x18\x03 \x01(\x0b\x32\x11.gesso.v1.Payload\x1a\t\n\x07Goodbye\"L\n\x06Report\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\"\n\x07outcome\x18\x02 \x01(\x0b\x32\x11.gesso.v1.Outcome\"\x92\x05\n\x07Outcome\x12\"\n\x05value\x18\x01 \x01(\x0b\x32\x11.gesso.v1.PayloadH\x00\x12$\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.gesso.v1.TaskErrorH\x00\x12,\n\x07ignored\x18\x03 \x01(\x0b\x32\x19.gesso.v1.Outcome.IgnoredH\x00\x12.\n\x08rejected\x18\x04 \x01(\x0b\x32\x1a.gesso.v1.Outcome.RejectedH\x00\x12(\n\x05retry\x18\x05 \x01(\x0b\x32\x17.gesso.v1.Outcome.RetryH\x00\x12\x34\n\x0breplacement\x18\x06 \x01(\x0b\x32\x1d.gesso.v1.Outcome.ReplacementH\x00\x12/\n\x0crun_duration\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\radded_members\x18\x08 \x03(\x0b\x32\x10.gesso.v1.Canvas\x12\x0e\n\x06worker\x18\t \x01(\t\x1a\x1f\n\x07Ignored\x12\x14\n\x0c\x63ustom_state\x18\x01 \x01(\t\x1a\x31\n\x08Rejected\x12\x0f\n\x07requeue\x18\x01 \x01(\x08\x12\x14\n\x0cunknown_task\x18\x02 \x01(\x08\x1a\x87\x01\n\x05Retry\x12(\n\x05\x64\x65lay\x18\x01 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\"\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\x1c\n\x0fmax_retry_count\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\x12\n\x10_max_retry_count\x1a/\n\x0bReplacement\x12 \n\x06\x63\x61nvas\x18\x01 \x01(\x0b\x32\x10.gesso.v1.CanvasB\x06\n\x04kind\"\x85\x05\n\x0cWorkResponse\x12/\n\x07welcome\x18\x01 \x01(\x0b\x32\x1e.gesso.v1.WorkResponse.Welcome\x12)\n\x0b\x61ssignments\x18\x02 \x03(\x0b\x32\x14.gesso.v1.Assignment\x12\x1a\n\x12\x61\x63knowledged_frame\x18\x03 \x01(\x03\x12\x30\n\x08refusals\x18\x04 \x03(\x0b\x32\x1e.gesso.v1.WorkResponse.Refusal\x12:\n\rcancellations\x18\x05 \x03(\x0b\x32#.gesso.v1.WorkResponse.Cancellation\x12\x10\n\x08\x64raining\x18\x06 \x01(\x08\x1a`\n\x07Welcome\x12\x1e\n\x05\x64rops\x18\x01 \x03(\x0b\x32\x0f.gesso.v1.Token\x12\x35\n\x12heartbeat_interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x1a\xd7\x01\n\x07Refusal\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x35\n\x06reason\x18\x02 \x01(\x0e\x32%.gesso.v1.WorkResponse.Refusal.Reason\"u\n\x06Reason\x12\x16\n\x12REASON_UNSPECIFIED\x10\x00\x12\x10\n\x0cREASON_STALE\x10\x01\x12\x14\n\x10REASON_DUPLICATE\x10\x02\x12\x17\n\x13REASON_UNKNOWN_TASK\x10\x03\x12\x12\n\x0eREASON_INVALID\x10\x04\x1a\x41\n\x0c\x43\x61ncellation\x12\x1e\n\x05token\x18\x01 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x11\n\tterminate\x18\x02 \x01(\x08\"\xc4\x06\n\nAssignment\x12&\n\tsignature\x18\x01 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\x30\n\x06stamps\x18\x02 \x03(\x0b\x32 .gesso.v1.Assignment.StampsEntry\x12\x1e\n\x05token\x18\x03 \x01(\x0b\x32\x0f.gesso.v1.Token\x12\x0f\n\x07task_id\x18\x04 \x01(\t\x12\"\n\x05value\x18\x05 \x01(\x0b\x32\x11.gesso.v1.PayloadH\x00\x12\'\n\x06values\x18\x06 \x01(\x0b\x32\x15.gesso.v1.PayloadListH\x00\x12\x38\n\telsewhere\x18\x07 \x01(\x0b\x32#.gesso.v1.Assignment.InputElsewhereH\x00\x12\x31\n\x06\x66\x61iled\x18\x08 \x01(\x0b\x32\x1f.gesso.v1.Assignment.FailedTaskH\x00\x12\x10\n\x08trace_id\x18\t \x01(\t\x12\x0f\n\x07span_id\x18\n \x01(\t\x12\x0f\n\x07root_id\x18\x0b \x01(\t\x12\x11\n\tparent_id\x18\x0c \x01(\t\x12\x10\n\x08group_id\x18\r \x01(\t\x12\x15\n\rfailure_count\x18\x0e \x01(\x05\x12\x12\n\ntracestate\x18\x0f \x01(\t\x12\x31\n\titeration\x18\x10 \x01(\x0e\x32\x1e.gesso.v1.Assignment.Iteration\x12\x11\n\tgroup_ids\x18\x11 \x03(\t\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\x1a!\n\x0eInputElsewhere\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x1ai\n\nFailedTask\x12\x0f\n\x07task_id\x18\x01 \x01(\t\x12&\n\tsignature\x18\x02 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\"\n\x05\x65rror\x18\x03 \x01(\x0b\x32\x13.gesso.v1.TaskError\"P\n\tIteration\x12\x19\n\x15ITERATION_UNSPECIFIED\x10\x00\x12\x11\n\rITERATION_MAP\x10\x01\x12\x15\n\x11ITERATION_STARMAP\x10\x02\x42\x07\n\x05input\"7\n\x10ReadInputRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07node_id\x18\x02 \x01(\t\"7\n\x11ReadInputResponse\x12\"\n\x05items\x18\x01 \x03(\x0b\x32\x13.gesso.v1.ValueItem2\x97\x01\n\rWorkerService\x12\x39\n\x04Work\x12\x15.gesso.v1.WorkRequest\x1a\x16.gesso.v1.WorkResponse(\x01\x30\x01\x12K\n\tReadInput\x12\x1a.gesso.v1.ReadInputRequest\x1a\x1b.gesso.v1.ReadInputResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,54 +42,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSIGNMENT_STAMPSENTRY']._serialized_options = b'8\001'
   _globals['_WORKERSERVICE'].methods_by_name['ReadInput']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['ReadInput']._serialized_options = b'\220\002\001'
-  _globals['_TOKEN']._serialized_start=202
-  _globals['_TOKEN']._serialized_end=258
-  _globals['_WORKREQUEST']._serialized_start=261
-  _globals['_WORKREQUEST']._serialized_end=956
-  _globals['_WORKREQUEST_HELLO']._serialized_start=560
-  _globals['_WORKREQUEST_HELLO']._serialized_end=784
-  _globals['_WORKREQUEST_DEADSESSION']._serialized_start=786
-  _globals['_WORKREQUEST_DEADSESSION']._serialized_end=853
-  _globals['_WORKREQUEST_PROGRESS']._serialized_start=855
-  _globals['_WORKREQUEST_PROGRESS']._serialized_end=945
-  _globals['_WORKREQUEST_GOODBYE']._serialized_start=947
-  _globals['_WORKREQUEST_GOODBYE']._serialized_end=956
-  _globals['_REPORT']._serialized_start=958
-  _globals['_REPORT']._serialized_end=1034
-  _globals['_OUTCOME']._serialized_start=1037
-  _globals['_OUTCOME']._serialized_end=1695
-  _globals['_OUTCOME_IGNORED']._serialized_start=1418
-  _globals['_OUTCOME_IGNORED']._serialized_end=1449
-  _globals['_OUTCOME_REJECTED']._serialized_start=1451
-  _globals['_OUTCOME_REJECTED']._serialized_end=1500
-  _globals['_OUTCOME_RETRY']._serialized_start=1503
-  _globals['_OUTCOME_RETRY']._serialized_end=1638
-  _globals['_OUTCOME_REPLACEMENT']._serialized_start=1640
-  _globals['_OUTCOME_REPLACEMENT']._serialized_end=1687
-  _globals['_WORKRESPONSE']._serialized_start=1698
-  _globals['_WORKRESPONSE']._serialized_end=2343
-  _globals['_WORKRESPONSE_WELCOME']._serialized_start=1962
-  _globals['_WORKRESPONSE_WELCOME']._serialized_end=2058
-  _globals['_WORKRESPONSE_REFUSAL']._serialized_start=2061
-  _globals['_WORKRESPONSE_REFUSAL']._serialized_end=2276
-  _globals['_WORKRESPONSE_REFUSAL_REASON']._serialized_start=2159
-  _globals['_WORKRESPONSE_REFUSAL_REASON']._serialized_end=2276
-  _globals['_WORKRESPONSE_CANCELLATION']._serialized_start=2278
-  _globals['_WORKRESPONSE_CANCELLATION']._serialized_end=2343
-  _globals['_ASSIGNMENT']._serialized_start=2346
-  _globals['_ASSIGNMENT']._serialized_end=3182
-  _globals['_ASSIGNMENT_STAMPSENTRY']._serialized_start=2887
-  _globals['_ASSIGNMENT_STAMPSENTRY']._serialized_end=2949
-  _globals['_ASSIGNMENT_INPUTELSEWHERE']._serialized_start=2951
-  _globals['_ASSIGNMENT_INPUTELSEWHERE']._serialized_end=2984
-  _globals['_ASSIGNMENT_FAILEDTASK']._serialized_start=2986
-  _globals['_ASSIGNMENT_FAILEDTASK']._serialized_end=3091
-  _globals['_ASSIGNMENT_ITERATION']._serialized_start=3093
-  _globals['_ASSIGNMENT_ITERATION']._serialized_end=3173
-  _globals['_READINPUTREQUEST']._serialized_start=3184
-  _globals['_READINPUTREQUEST']._serialized_end=3239
-  _globals['_READINPUTRESPONSE']._serialized_start=3241
-  _globals['_READINPUTRESPONSE']._serialized_end=3296
-  _globals['_WORKERSERVICE']._serialized_start=3299
-  _globals['_WORKERSERVICE']._serialized_end=3450
+  _globals['_TOKEN']._serialized_start=224
+  _globals['_TOKEN']._serialized_end=280
+  _globals['_WORKREQUEST']._serialized_start=283
+  _globals['_WORKREQUEST']._serialized_end=1011
+  _globals['_WORKREQUEST_HELLO']._serialized_start=582
+  _globals['_WORKREQUEST_HELLO']._serialized_end=839
+  _globals['_WORKREQUEST_DEADSESSION']._serialized_start=841
+  _globals['_WORKREQUEST_DEADSESSION']._serialized_end=908
+  _globals['_WORKREQUEST_PROGRESS']._serialized_start=910
+  _globals['_WORKREQUEST_PROGRESS']._serialized_end=1000
+  _globals['_WORKREQUEST_GOODBYE']._serialized_start=1002
+  _globals['_WORKREQUEST_GOODBYE']._serialized_end=1011
+  _globals['_REPORT']._serialized_start=1013
+  _globals['_REPORT']._serialized_end=1089
+  _globals['_OUTCOME']._serialized_start=1092
+  _globals['_OUTCOME']._serialized_end=1750
+  _globals['_OUTCOME_IGNORED']._serialized_start=1473
+  _globals['_OUTCOME_IGNORED']._serialized_end=1504
+  _globals['_OUTCOME_REJECTED']._serialized_start=1506
+  _globals['_OUTCOME_REJECTED']._serialized_end=1555
+  _globals['_OUTCOME_RETRY']._serialized_start=1558
+  _globals['_OUTCOME_RETRY']._serialized_end=1693
+  _globals['_OUTCOME_REPLACEMENT']._serialized_start=1695
+  _globals['_OUTCOME_REPLACEMENT']._serialized_end=1742
+  _globals['_WORKRESPONSE']._serialized_start=1753
+  _globals['_WORKRESPONSE']._serialized_end=2398
+  _globals['_WORKRESPONSE_WELCOME']._serialized_start=2017
+  _globals['_WORKRESPONSE_WELCOME']._serialized_end=2113
+  _globals['_WORKRESPONSE_REFUSAL']._serialized_start=2116
+  _globals['_WORKRESPONSE_REFUSAL']._serialized_end=2331
+  _globals['_WORKRESPONSE_REFUSAL_REASON']._serialized_start=2214
+  _globals['_WORKRESPONSE_REFUSAL_REASON']._serialized_end=2331
+  _globals['_WORKRESPONSE_CANCELLATION']._serialized_start=2333
+  _globals['_WORKRESPONSE_CANCELLATION']._serialized_end=2398
+  _globals['_ASSIGNMENT']._serialized_start=2401
+  _globals['_ASSIGNMENT']._serialized_end=3237
+  _globals['_ASSIGNMENT_STAMPSENTRY']._serialized_start=2942
+  _globals['_ASSIGNMENT_STAMPSENTRY']._serialized_end=3004
+  _globals['_ASSIGNMENT_INPUTELSEWHERE']._serialized_start=3006
+  _globals['_ASSIGNMENT_INPUTELSEWHERE']._serialized_end=3039
+  _globals['_ASSIGNMENT_FAILEDTASK']._serialized_start=3041
+  _globals['_ASSIGNMENT_FAILEDTASK']._serialized_end=3146
+  _globals['_ASSIGNMENT_ITERATION']._serialized_start=3148
+  _globals['_ASSIGNMENT_ITERATION']._serialized_end=3228
+  _globals['_READINPUTREQUEST']._serialized_start=3239
+  _globals['_READINPUTREQUEST']._serialized_end=3294
+  _globals['_READINPUTRESPONSE']._serialized_start=3296
+  _globals['_READINPUTRESPONSE']._serialized_end=3351
+  _globals['_WORKERSERVICE']._serialized_start=3354
+  _globals['_WORKERSERVICE']._serialized_end=3505
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 import datetime
 
 from gesso.v1 import canvas_pb2 as _canvas_pb2
+from gesso.v1 import limit_pb2 as _limit_pb2
 from gesso.v1 import payload_pb2 as _payload_pb2
 from gesso.v1 import signature_pb2 as _signature_pb2
 from gesso.v1 import task_error_pb2 as _task_error_pb2
@@ -28,7 +29,7 @@ class Token(_message.Message):
 class WorkRequest(_message.Message):
     __slots__ = ("hello", "frame", "credit_count", "started", "reports", "returned", "progress", "goodbye")
     class Hello(_message.Message):
-        __slots__ = ("protocol_version", "session_id", "epoch", "queues", "tasks", "slot_count", "held", "worker", "dead_sessions")
+        __slots__ = ("protocol_version", "session_id", "epoch", "queues", "tasks", "slot_count", "held", "worker", "dead_sessions", "limits")
         PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
         SESSION_ID_FIELD_NUMBER: _ClassVar[int]
         EPOCH_FIELD_NUMBER: _ClassVar[int]
@@ -38,6 +39,7 @@ class WorkRequest(_message.Message):
         HELD_FIELD_NUMBER: _ClassVar[int]
         WORKER_FIELD_NUMBER: _ClassVar[int]
         DEAD_SESSIONS_FIELD_NUMBER: _ClassVar[int]
+        LIMITS_FIELD_NUMBER: _ClassVar[int]
         protocol_version: int
         session_id: str
         epoch: int
@@ -47,7 +49,8 @@ class WorkRequest(_message.Message):
         held: _containers.RepeatedCompositeFieldContainer[Token]
         worker: str
         dead_sessions: _containers.RepeatedCompositeFieldContainer[WorkRequest.DeadSession]
-        def __init__(self, protocol_version: _Optional[int] = ..., session_id: _Optional[str] = ..., epoch: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., worker: _Optional[str] = ..., dead_sessions: _Optional[_Iterable[_Union[WorkRequest.DeadSession, _Mapping]]] = ...) -> None: ...
+        limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
+        def __init__(self, protocol_version: _Optional[int] = ..., session_id: _Optional[str] = ..., epoch: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., worker: _Optional[str] = ..., dead_sessions: _Optional[_Iterable[_Union[WorkRequest.DeadSession, _Mapping]]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ...) -> None: ...
     class DeadSession(_message.Message):
         __slots__ = ("session_id", "crashed")
         SESSION_ID_FIELD_NUMBER: _ClassVar[int]

@@ -16,6 +16,7 @@ from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.growth import Growing
+from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.registry import Registry, names
 from gesso_server.dispatch.revocations import Revocations
 from gesso_server.dispatch.session import Session, SessionLostError
@@ -58,7 +59,9 @@ class Coordinator:
         self.waits = Waits(store)
         self.values = Values(store)
         self._sweepers = Sweepers(store, self.registry, config.timing)
-        self._desk = DutyDesk(self.registry, self.waits, self._sweepers)
+        self.limiter = Limiter(store, self._sweepers.hurry)
+        self._sweepers.saw_limits = self.limiter.saw
+        self._desk = DutyDesk(self.registry, self.waits, self._sweepers, self.limiter)
         self.submissions = Submissions(store, config, self._desk, self.registry, self.waits)
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
@@ -73,6 +76,7 @@ class Coordinator:
             group.create_task(self.waits.run())
             group.create_task(self._sweepers.run(self._desk.see_to))
             group.create_task(self.submissions.pressure.run())
+            group.create_task(self.limiter.run(self._desk.see_to))
             group.create_task(self._renew())
             group.create_task(self._listen())
             group.create_task(self._recheck())

@@ -1,7 +1,8 @@
-"""What a call to the store leaves to see to: wake sessions, tell waiters, go on with the work list."""
+"""What a call to the store leaves to see to: wake sessions, tell waiters, carry permits, go on with the work list."""
 
 from __future__ import annotations
 
+from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.sweeper import Sweepers
 from gesso_server.dispatch.waits import Waits
@@ -13,10 +14,11 @@ from gesso_server.store.partition import Partition
 class DutyDesk:
     """Passes duties on, whoever called."""
 
-    def __init__(self, registry: Registry, waits: Waits, sweepers: Sweepers) -> None:
+    def __init__(self, registry: Registry, waits: Waits, sweepers: Sweepers, limiter: Limiter) -> None:
         self._registry = registry
         self._waits = waits
         self._sweepers = sweepers
+        self._limiter = limiter
 
     def see_to(self, partition: Partition, duties: Duties) -> None:
         """See to what a call on `partition` left."""
@@ -24,5 +26,9 @@ class DutyDesk:
             self._registry.wake(partition.number, wake)
         for canvas_id, index, node in duties.ends:
             self._waits.tell(NodeRef(canvas_id, index), node)
+        if duties.news or duties.deliveries:
+            self._limiter.offer(partition, duties)
         if duties.work:
             self._sweepers.hurry(partition.number)
+        elif duties.due_ms is not None:
+            self._sweepers.expect(partition.number, duties.due_ms)

@@ -24,6 +24,7 @@ SeeTo: TypeAlias = Callable[[Partition, Duties], None]
 """What is done with the duties that a call on a partition left."""
 
 _SECOND = timedelta(seconds=1)
+_MS = timedelta(milliseconds=1)
 
 
 class Sweepers:
@@ -34,10 +35,24 @@ class Sweepers:
         self._registry = registry
         self._timing = timing
         self._hurry: dict[int, asyncio.Event] = {}
+        self._timers: dict[int, asyncio.TimerHandle] = {}
+        self.saw_limits: Callable[[int, int], None] = lambda _partition, _version: None
+        """Told of each partition's version of the table of limits."""
 
     def hurry(self, partition: int) -> None:
         """Let a partition be swept now."""
         self._hurry.setdefault(partition, asyncio.Event()).set()
+
+    def expect(self, partition: int, due_ms: int) -> None:
+        """Let a partition be swept when something is due, if it would not be before."""
+        loop = asyncio.get_running_loop()
+        at = loop.time() + (due_ms + 1) / 1000
+        timer = self._timers.get(partition)
+        if due_ms * _MS >= self._timing.sweep or (timer is not None and loop.time() < timer.when() <= at):
+            return
+        if timer is not None:
+            timer.cancel()
+        self._timers[partition] = loop.call_at(at, self.hurry, partition)
 
     async def run(self, see_to: SeeTo) -> None:
         """Sweep until cancelled."""
@@ -61,12 +76,13 @@ class Sweepers:
         most = self._timing.sweep / _SECOND
         try:
             swept = await partition.sweep(
-                staging_ms=self._timing.staging // timedelta(milliseconds=1),
+                staging_ms=self._timing.staging // _MS,
                 idle_queues=self._registry.idle_queues(partition.number),
             )
         except StoreError as error:
             _log.warning("sweep.failed partition=%d reason=%s", partition.number, error)
             return most
+        self.saw_limits(partition.number, swept.limits_version)
         see_to(partition, swept.duties)
         if swept.more or swept.duties.work:
             return 0

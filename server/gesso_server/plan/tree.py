@@ -45,6 +45,8 @@ class Lane(NamedTuple):
     task: str
     timed: bool
     """Whether a task of this lane starts or expires by the clock."""
+    key: str = ""
+    """What its tasks are limited by together with others; empty for the task's name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ _HIGHEST_PRIORITY = 9
 _TASK_NAME_BYTES = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _QUEUE = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_LIMIT_KEY = re.compile(r"[^\x00-\x1f\x7f-\x9f|]*")
+_LIMIT_KEY_BYTES = 128
 _ENCODING = re.compile(r"[a-z0-9+._-]{0,64}", re.ASCII)
 _LONGEST = timedelta(days=3653)
 _MOST_RETRIES = 10_000
@@ -62,7 +64,7 @@ class Elements:
         self._keep = tuple(opened)
         self._places: dict[int, tuple[Stamps, int]] = {}
         self._opened = {id(canvas): number for number, canvas in enumerate(self._keep)}
-        self._lanes: dict[tuple[str, str, int, bool], Lane] = {}
+        self._lanes: dict[tuple[str, str, int, bool, str], Lane] = {}
         self._kinds: Mapping[str, Callable[[canvas_pb2.Canvas, Stamps, _Hung, int], Element]] = {
             "signature": self._call,
             "chain": self._chain,
@@ -213,7 +215,8 @@ class Elements:
         priority = (
             options.priority if options is not None and options.HasField("priority") else DEFAULT_PRIORITY
         )
-        key = (task, queue, priority, timed)
+        limit_key = options.concurrency_key if options is not None else ""
+        key = (task, queue, priority, timed, limit_key)
         lane = self._lanes.get(key)
         if lane is None:
             if not task or len(task.encode()) > _TASK_NAME_BYTES or _CONTROL.search(task):
@@ -226,7 +229,12 @@ class Elements:
                 raise invalid(
                     "OUT_OF_RANGE", f"a priority lies between 0 and {_HIGHEST_PRIORITY}", "options.priority"
                 )
-            lane = self._lanes[key] = Lane(queue, priority, task, timed)
+            if not _LIMIT_KEY.fullmatch(limit_key) or len(limit_key.encode()) > _LIMIT_KEY_BYTES:
+                text = (
+                    f"a key has at most {_LIMIT_KEY_BYTES} bytes, no control characters and no vertical bar"
+                )
+                raise invalid("BAD_LIMIT_KEY", text, "options.concurrency_key")
+            lane = self._lanes[key] = Lane(queue, priority, task, timed, limit_key)
         return lane
 
     def _check_payload(self, payload: payload_pb2.Payload, field: str) -> None:
@@ -317,9 +325,6 @@ def instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
 
 
 def _check_options(options: signature_pb2.SignatureOptions) -> None:
-    for field in ("concurrency_key",):
-        if getattr(options, field):
-            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
     for field in ("soft_time_limit", "time_limit"):
         if options.HasField(field):
             milliseconds(getattr(options, field), f"options.{field}")

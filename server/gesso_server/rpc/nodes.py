@@ -164,7 +164,7 @@ class NodeView:
         if record.start_ms is not None:
             node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
         if not record.join:
-            _, node.queue, _, node.task = self.looked.lane.split("|", 3)
+            _, node.queue, _, _, node.task = self.looked.lane.split("|", 4)
             for key, stamp in self.assignment.stamps.items():
                 node.stamps[key].CopyFrom(stamp)
         if self.looked.outcome and not self.elsewhere:

@@ -21,6 +21,7 @@ from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from gesso.v1 import coordinator_service_pb2
+from gesso_server.dispatch.limiter import TooManyLimitsError
 from gesso_server.dispatch.pressure import BackpressureError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
@@ -116,6 +117,10 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911  a table, a row
             return invalid("NODE_LIMIT", str(error), "canvas", limit=str(error.limit))
         case DuplicateIdError():
             return invalid("DUPLICATE_ID", str(error), "canvas", task_id=error.task_id)
+        case TooManyLimitsError():
+            return Refusal(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA", "there are as many limits as there may be"
+            )
         case RequestIdReusedError():
             text = "the request id was used with another content"
             return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)

@@ -15,6 +15,7 @@ from gesso_server.config import ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.rpc.canvases import Canvases
 from gesso_server.rpc.conversation import Conversations
+from gesso_server.rpc.limits import Limits
 from gesso_server.rpc.listener import ListenRefusedError, check_address
 from gesso_server.rpc.service import handlers
 from gesso_server.rpc.streaming import Streams
@@ -45,6 +46,14 @@ class _CoordinatorService:
         self.stream_canvas = streams.stream_canvas
 
 
+class _OperationsService:
+    """All of OperationsService that is served."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.set_limit = limits.set_limit
+        self.list_limits = limits.list_limits
+
+
 class Server:
     """Serves one coordinator."""
 
@@ -59,7 +68,9 @@ class Server:
                 canvases, self._conversations, Streams(coordinator, canvases)
             ),
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
-            operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: object(),
+            operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: _OperationsService(
+                Limits(coordinator)
+            ),
         }
         for descriptor, servicer in services.items():
             self._server.add_generic_rpc_handlers((handlers(descriptor, servicer),))

@@ -16,6 +16,7 @@ from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLo
 from gesso_server.ids import CanvasId, NodeRef, parse_node_id
 from gesso_server.rpc.assignments import Assignments
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
+from gesso_server.rpc.limits import declared_limits
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.reports import Reports
 from gesso_server.rpc.service import Context
@@ -65,9 +66,11 @@ class Work:
     ) -> AsyncIterator[pb.WorkResponse]:
         """Serve WorkerService.Work."""
         timing = self._coordinator.config.timing
-        hello = _hello(await _first(requests, timing))
+        first = await _first(requests, timing)
+        hello, limits = _hello(first), declared_limits(first.hello.limits)
         if self._coordinator.draining:
             raise draining()
+        await self._coordinator.limiter.declare(NAMESPACE, limits)
         try:
             async with self._coordinator.session(hello) as (session, welcomes):
                 yield await self._welcome(hello, welcomes)

@@ -39,6 +39,30 @@ class Ended(NamedTuple):
     node: Looked
 
 
+class AccountNews(NamedTuple):
+    """What a partition's account of a limit says to the limit's home. `scripts/lib/limits.lua` has the meaning."""
+
+    name: str
+    """Namespace, NUL, key."""
+    epoch: int
+    version: int
+    granted: int
+    back: int
+    unused: int
+    want: int
+
+
+class PermitDelivery(NamedTuple):
+    """What the home of a limit says to the account in a partition."""
+
+    name: str
+    partition: int
+    epoch: int
+    granted: int
+    heard: int
+    """The version of the account that the home knows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What a call leaves for its caller to see to."""
@@ -47,6 +71,10 @@ class Duties:
     ends: list[Ended] = field(default_factory=list)
     work: bool = False
     """Whether the partition's work list has something left."""
+    news: list[AccountNews] = field(default_factory=list)
+    deliveries: list[PermitDelivery] = field(default_factory=list)
+    due_ms: int | None = None
+    """In how many ms something is due that the call has set."""
 
 
 class TokenRef(NamedTuple):
@@ -264,3 +292,5 @@ class Swept:
     more: bool
     next_due_ms: int | None
     duties: Duties
+    limits_version: int
+    """Of the partition's table of limits."""

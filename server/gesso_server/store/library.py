@@ -12,10 +12,22 @@ from importlib.resources import files
 from typing import NamedTuple
 
 # In the order in which they use each other.
-_PARTS = ("keys", "nodes", "canvases", "ready", "templates", "graph", "joins", "call", "leases", "reports")
+_PARTS = (
+    "keys",
+    "nodes",
+    "canvases",
+    "ready",
+    "templates",
+    "graph",
+    "joins",
+    "limits",
+    "call",
+    "leases",
+    "reports",
+)
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list", "revocations", "tasks",
+    "cancel", "naming", "list", "revocations", "tasks", "limits",
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from gesso_server.ids import CanvasId
 from gesso_server.store.calls import (
     Accepted,
+    AccountNews,
     CanvasContext,
     Duties,
     Ended,
@@ -24,6 +25,7 @@ from gesso_server.store.calls import (
     Looked,
     LookedCanvas,
     NewCanvas,
+    PermitDelivery,
     Reserved,
     SessionId,
     Swept,
@@ -31,6 +33,7 @@ from gesso_server.store.calls import (
     Welcomed,
 )
 from gesso_server.store.errors import QuotaError, StoreUnavailable
+from gesso_server.store.limits import Limit, LimitTable
 from gesso_server.store.records import StoredNode, parse_names
 
 
@@ -180,8 +183,8 @@ class Partition:
         args: list[bytes | str | int] = [self._coordinator, staging_ms]
         for namespace, queue in idle_queues:
             args += (namespace, queue)
-        more, next_due, own = await self._call("sweep", self._key, args)
-        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own))
+        more, next_due, own, version = await self._call("sweep", self._key, args)
+        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own), version)
 
     async def watch(self, namespace: str, canvas_id: CanvasId, index: int) -> Looked | None:
         """Return a node; unless it is final, its end is announced. None when there is no such node."""
@@ -270,6 +273,43 @@ class Partition:
         pairs = (item.decode().partition("\0") for item in found)
         return {(stamp, value) for stamp, _, value in pairs}
 
+    async def set_limit(self, name: str, limit: Limit) -> bool:
+        """Change the table of limits; it is partition 0's to change. False when it has too many.
+
+        Args:
+            name: Namespace, NUL, key.
+            limit: Removed if it limits nothing.
+        """
+        first = f"{limit.count},{limit.period_ms},{limit.concurrency}".split(",")
+        args: list[bytes | str | int] = [name, *first, "d" if limit.declared else "o"]
+        status, _ = await self._call("limits_set", self._key, args)
+        return bool(status >= 0)
+
+    async def limit_table(self) -> LimitTable:
+        """Return the table of limits."""
+        version, flat = await self._call("limits_table", self._key, [])
+        texts = [text.decode() for text in flat]
+        return LimitTable(version, dict(zip(texts[::2], texts[1::2], strict=True)))
+
+    async def copy_limits(self, limit_table: LimitTable) -> None:
+        """Take over partition 0's table of limits."""
+        pairs = (part for pair in limit_table.texts.items() for part in pair)
+        await self._call("limits_copy", self._key, [limit_table.version, *pairs])
+
+    async def settle_limits(self, news: Sequence[tuple[int, AccountNews]]) -> Duties:
+        """Tell homes what accounts say: number of the account's partition, and what."""
+        args: list[bytes | str | int] = [self._coordinator]
+        for number, said in sorted(news, key=lambda pair: (pair[1].name, pair[0])):
+            args += (said.name, number, *said[1:])
+        return _duties(await self._call("limits_settle", self._key, args))
+
+    async def receive_permits(self, deliveries: Sequence[PermitDelivery]) -> Duties:
+        """Tell accounts what their homes granted."""
+        args: list[bytes | str | int] = [self._coordinator]
+        for name, _, epoch, granted, heard in deliveries:
+            args += (name, epoch, granted, heard)
+        return _duties(await self._call("limits_receive", self._key, args))
+
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
         return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]
@@ -311,11 +351,14 @@ def _optional(text: bytes | None) -> int | None:
 
 
 def _duties(reply: list[Any]) -> Duties:
-    wakes, ends, work = reply
+    wakes, ends, work, news, deliveries, due = reply
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
         [Ended(CanvasId(canvas_id.decode()), index, _looked_one(node)) for canvas_id, index, node in ends],
         bool(work),
+        [AccountNews(name.decode(), *counts) for name, *counts in news],
+        [PermitDelivery(name.decode(), *counts) for name, *counts in deliveries],
+        None if due < 0 else due,
     )
 
 

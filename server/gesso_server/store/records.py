@@ -172,7 +172,9 @@ def template_fields(templates: list[Template], first: int = 0) -> list[bytes | s
 
 def lane_texts(lanes: list[Lane]) -> list[str]:
     """Return lanes as they are stored, by number."""
-    return [f"{lane.priority}|{lane.queue}|{'t' if lane.timed else ''}|{lane.task}" for lane in lanes]
+    return [
+        f"{lane.priority}|{lane.queue}|{'t' if lane.timed else ''}|{lane.key}|{lane.task}" for lane in lanes
+    ]
 
 
 def runs_text(inputs: tuple[Run, ...]) -> str:

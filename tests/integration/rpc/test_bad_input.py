@@ -139,6 +139,12 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
     "jitter NaN": (
         with_options(retry={"jitter": float("nan")}), "OUT_OF_RANGE", "canvas.signature.options.retry.jitter",
     ),
+    "concurrency key with a bar": (
+        with_options(concurrency_key="a|b"), "BAD_LIMIT_KEY", "canvas.signature.options.concurrency_key",
+    ),
+    "long concurrency key": (
+        with_options(concurrency_key="é" * 65), "BAD_LIMIT_KEY", "canvas.signature.options.concurrency_key",
+    ),
     "33 headers": (
         with_options(headers={f"h{number}": "" for number in range(33)}), "OUT_OF_RANGE",
         "canvas.signature.options.headers",
@@ -154,7 +160,6 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
 }  # fmt: skip
 UNSERVED_CANVASES = {
     "time limit": (with_options(time_limit={"seconds": 1}), "canvas.signature.options.time_limit"),
-    "concurrency key": (with_options(concurrency_key="k"), "canvas.signature.options.concurrency_key"),
     "at most once": (with_options(at_most_once=True), "canvas.signature.options.at_most_once"),
 }
 NOBODY = "0" * 32

@@ -1,9 +1,9 @@
 -- sweep: do what time has made due, a bounded part of it: end sessions whose lease is over, start delayed tasks, end
--- tasks that were not started in time, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
+-- tasks that were not started in time, look at limits whose permits are due, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
 -- KEYS[1] partition
 -- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
 --     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
--- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to}.
+-- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to, version of the table of limits}.
 
 local SLICE = 200
 
@@ -77,6 +77,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     done = SLICE
   end
   done = math.max(done, wake_due(call), expire(call))
+  if limits.sweep(call) then done = SLICE end
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.growing(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     redis.call('ZREM', keys.growing(K), cid)
     local canvas = canvases.get(call, cid)
@@ -104,6 +105,8 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     end
   end
   local next_due = redis.call('ZRANGE', keys.due(K), 0, 0, 'WITHSCORES')
-  local wait = next_due[2] and math.max(0, tonumber(next_due[2]) - call.now) or -1
-  return {(done >= SLICE or left > 0) and 1 or 0, wait, own}
+  local next_look = redis.call('ZRANGE', keys.unsettled(K), 0, 0, 'WITHSCORES')
+  local at = math.min(tonumber(next_due[2] or math.huge), tonumber(next_look[2] or math.huge))
+  local wait = at < math.huge and math.max(0, at - call.now) or -1
+  return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0')}
 end}

@@ -19,14 +19,19 @@ end
 -- Begin a call for a coordinator ('' for none).
 function call_state.begin(K, coordinator)
   return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
-    canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}}
+    canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
+    deliveries = {}}
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
--- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list.
+-- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list,
+-- what accounts say to the homes of their limits (name, epoch, version, granted, back, unused, want), what homes say to accounts (name,
+-- partition, epoch, granted, version heard), and in how many ms something is due that this call has set, -1 for nothing.
 function call_state.finish(call)
   graph.settle(call)
+  limits.flush(call)
   nodes.flush(call)
   canvases.flush(call)
-  return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K))}
+  return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K)), call.messages, call.deliveries,
+    call.due and math.max(0, call.due - call.now) or -1}
 end

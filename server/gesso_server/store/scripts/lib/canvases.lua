@@ -30,13 +30,13 @@ function canvases.get(call, cid)
   return canvas or nil
 end
 
--- A lane: {prio, queue, timed, task}.
+-- A lane: {prio, queue, timed, key, task}; an empty key means the task's name.
 function canvases.lane(call, canvas, id)
   local lane = canvas.lanes[id]
   if not lane then
     local text = redis.call('HGET', keys.lanes(call.K, canvas.id), id)
-    local prio, queue, timed, task = string.match(text, '^(%d)|([^|]*)|([^|]*)|(.*)$')
-    lane = {prio = prio, queue = queue, timed = timed == 't', task = task}
+    local prio, queue, timed, key, task = string.match(text, '^(%d)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
+    lane = {prio = prio, queue = queue, timed = timed == 't', key = key, task = task}
     canvas.lanes[id] = lane
   end
   return lane

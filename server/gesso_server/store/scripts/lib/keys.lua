@@ -29,11 +29,16 @@ function keys.ended(K) return K .. ':ended' end                           -- zse
 function keys.live(K, ns) return K .. ':live:' .. ns end                  -- zset: canvas -> accepted, ms
 function keys.load(K) return K .. ':load' end                             -- hash: namespace -> what its canvases have left
 function keys.dead(K, ns) return K .. ':dead:' .. ns end                  -- zset: canvas:index -> when it died, ms
+function keys.limits(K) return K .. ':limits' end                         -- hash: see lib/limits.lua
+function keys.account(K, name) return K .. ':la:' .. name end              -- hash: what the partition has of a limit's permits
+function keys.aside(K, name) return K .. ':ls:' .. name end                -- zset: entries that wait for permits -> order
+function keys.home(K, name) return K .. ':lh:' .. name end                 -- hash: who has how many of a limit's permits
+function keys.unsettled(K) return K .. ':lu' end                          -- zset: accounts and homes to look at -> when, ms
 function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
 
 -- of a canvas
 function keys.meta(K, cid) return K .. ':c:' .. cid .. ':m' end           -- hash: see lib/canvases.lua
-function keys.lanes(K, cid) return K .. ':c:' .. cid .. ':l' end          -- hash: lane -> priority|queue|timed|task
+function keys.lanes(K, cid) return K .. ':c:' .. cid .. ':l' end          -- hash: lane -> priority|queue|timed|key|task
 function keys.nodes(K, cid, chunk) return K .. ':c:' .. cid .. ':d:' .. chunk end   -- hash: index -> record
 function keys.bodies(K, cid, chunk) return K .. ':c:' .. cid .. ':b:' .. chunk end  -- hash: index -> what never changes
 function keys.results(K, cid, chunk) return K .. ':c:' .. cid .. ':r:' .. chunk end -- hash: index -> outcome

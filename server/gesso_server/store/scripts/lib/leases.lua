@@ -94,14 +94,19 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
     local lane_id, first, count, stride = string.match(entry, '^(%d+):(%d+):(%d+):(%d+)$')
     first, count, stride = tonumber(first), tonumber(count), tonumber(stride)
     local lane = canvases.lane(call, canvas, lane_id)
+    local limit = granted.limited and limits.of(call, canvas, lane)
     if not granted.known[lane.task] then
       granted.known[lane.task] = redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task)
     end
     if granted.known[lane.task] == 0 then
       ready.park(call, canvas, lane, entry)
       granted.scanned = granted.scanned + 1
+    elseif limit and limits.room(call, limit, 1) == 0 then
+      limits.set_aside(call, limit, canvas, lane, entry, count)
+      granted.scanned = granted.scanned + 1
     else
-      local slice = nodes.run(first, count, stride, most - served)
+      local room = limit and limits.room(call, limit, most - served) or most - served
+      local slice = nodes.run(first, count, stride, room)
       nodes.prefetch(call, canvas.id, slice)
       local taken = 0
       granted.scanned = granted.scanned + #slice
@@ -116,6 +121,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
           if expired(call, canvas, node) then
             graph.finish(call, canvas, node, 'X')
           else
+            if limit then limits.take(call, limit, canvas, node) end
             grant(call, session, canvas, node, granted)
             served = served + 1
           end
@@ -166,7 +172,7 @@ end
 -- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
 function leases.lease(call, session, want)
   local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false,
-    scanned = 0, more = false, alone = ''}
+    scanned = 0, more = false, alone = '', limited = limits.exist(call)}
   local held = keys.held(call.K, session.id)
   granted.busy = redis.call('EXISTS', held) == 1
   if session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1 then
@@ -177,6 +183,7 @@ function leases.lease(call, session, want)
     if got >= want or granted.stop or granted.more then break end
     got = got + serve_ring(call, session, level.queue, level.prio, want - got, granted)
   end
+  call.short = got < want and not granted.stop and not granted.more
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
   redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '),
     'alone', granted.alone)

@@ -17,7 +17,8 @@
 -- +join arrives at a join, !*template adds nodes (lib/templates.lua), =node ends a replaced node; '!' means on its own
 -- failure, else on success. Opening edges stand before starting ones.
 -- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
--- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it; of a join: l when its deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
+-- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it, p in front while the
+-- attempt has a permit (lib/limits.lua); of a join: l when its deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
 -- longer needs them; b<base> of both: what its body says is relative to this index.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
@@ -54,7 +55,7 @@ local function decode(index, text)
     node.ok, node.ended = tonumber(d[1] or 0), tonumber(d[2] or 0)
     node.cause, node.last, node.finish = d[3] or '-', d[4] or '-', d[5]
   else
-    node.lane = first
+    node.lane, node.permit = first, string.byte(timing) == 112 -- p
     node.deliveries, node.crashes, node.failures = tonumber(d[1] or 0), tonumber(d[2] or 0), tonumber(d[3] or 0)
     if HELD[state] then
       node.nonce, node.session, node.start = d[4], d[5], d[6]
