@@ -30,6 +30,7 @@ from gesso.eager import applied
 from gesso.failure import type_name
 from gesso.group_result import GroupResult
 from gesso.handle import shown_id
+from gesso.limits import Limit
 from gesso.result import AsyncResult, Result
 from gesso.submission import submission, submission_of
 from gesso.task import AsyncTask, Task
@@ -131,6 +132,8 @@ class App:
         bind: bool = False,
         typing: bool | None = None,
         throws: Iterable[type[BaseException]] = (),
+        rate_limit: str | float | None = None,
+        concurrency_limit: int | None = None,
         **options: Any,
     ) -> Any:
         """Declare a task, as a decorator with or without arguments.
@@ -140,6 +143,9 @@ class App:
             bind: Whether the function gets the task as its first argument, `self`.
             typing: Whether arguments are checked when it is sent. None means as the app says.
             throws: Errors that it may raise, which whoever waits for it then gets as they are.
+            rate_limit: How many of it may be handed to workers in a time, over all workers: `'10/m'`, or a number for
+                as many a second.
+            concurrency_limit: How many of it workers may hold at one time, over all workers.
             options: Given to every signature of it: `queue`, `priority`, `time_limit`, `retry`, ...
 
         Raises:
@@ -156,6 +162,7 @@ class App:
                 typing=self.typing if typing is None else typing,
                 options={**self.options, **options},
             )
+            made.limit = Limit(key=made.name, rate=rate_limit, concurrency=concurrency_limit, declared=True)
             _check_options(made.name, options)
             for error in throws:
                 self.register_error(error)

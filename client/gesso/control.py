@@ -1,4 +1,4 @@
-"""`app.control`: stopping what was sent, by id or by stamp."""
+"""`app.control`: stopping what was sent, by id or by stamp, and limits."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gesso.canvas.wire_options import write_stamps
+from gesso.limits import Limit
 from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.v1 import operations_service_pb2 as operations
 
 if TYPE_CHECKING:
     from gesso.app import App
@@ -15,7 +17,7 @@ __all__ = ["Control"]
 
 
 class Control:
-    """What Celery's `app.control` has of revoking.
+    """What Celery's `app.control` has of revoking and of limits.
 
     Args:
         app: Whose tasks.
@@ -43,3 +45,30 @@ class Control:
         request = pb.RevokeNodesRequest()
         write_stamps(headers, request.stamps)
         self._app.coordinator.revoke_nodes(request)
+
+    def rate_limit(self, task_name: str, rate_limit: str | float | None) -> None:
+        """Limit how many tasks of a name are handed to workers in a time, over all workers together.
+
+        Args:
+            task_name: The task's name. A concurrency limit that it has stays.
+            rate_limit: `'10/m'`, or a number for as many a second. None and 0 mean any number.
+        """
+        known = next((limit.concurrency for limit in self.limits() if limit.key == task_name), None)
+        self.limit(task_name, rate=rate_limit, concurrency=known)
+
+    def limit(self, key: str, *, rate: str | float | None = None, concurrency: int | None = None) -> None:
+        """Set the limits of a key in place of those that it has; with neither they are removed.
+
+        Args:
+            key: A task's name, or a `concurrency_key`.
+            rate: `'10/m'`, or a number for as many a second.
+            concurrency: How many tasks workers may hold at one time.
+        """
+        request = operations.SetLimitRequest()
+        Limit(key=key, rate=rate, concurrency=concurrency).write(request)
+        self._app.coordinator.operate(lambda stub: stub.SetLimit, request)
+
+    def limits(self) -> list[Limit]:
+        """Return all limits, by key."""
+        response = self._app.coordinator.operate(lambda stub: stub.ListLimits, operations.ListLimitsRequest())
+        return list(map(Limit.read, response.limits))

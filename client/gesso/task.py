@@ -12,6 +12,7 @@ from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 from gesso.canvas import Chunks, Map, Sender, Signature, Starmap
 from gesso.canvas.base import Element, as_canvas
 from gesso.errors import MaxRetriesExceededError, Replace, Retry
+from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.result import AsyncResult
 
@@ -31,6 +32,9 @@ class Task(Generic[P, R]):
         bind: Whether the function's first argument is this task, as `self`.
         typing: Whether arguments are checked against the function when it is sent.
         options: Given to every signature of it, such as `queue`, `priority`, `time_limit`.
+
+    Attributes:
+        limit: How much of it may be done at a time; workers tell the coordinator.
     """
 
     def __init__(  # what one declares about a task
@@ -48,6 +52,7 @@ class Task(Generic[P, R]):
         self.bound = bind
         self.typing = typing
         self.options: dict[str, Any] = dict(options or {})
+        self.limit = Limit(key=name, declared=True)
         self.function = function
         self.run: Callable[..., R] = functools.partial(function, self) if bind else function
         functools.update_wrapper(self, function)

@@ -55,6 +55,21 @@ def hold(gate: str, ledger: str, key: int) -> int:
 
 
 @app.task
+def work(ledger: str, seconds: float) -> tuple[float, float]:
+    """Sleep, and return from when to when, by the clock that all processes share."""
+    begin = time.monotonic()
+    write(ledger, "work")
+    time.sleep(seconds)
+    return begin, time.monotonic()
+
+
+@app.task(rate_limit="20/s")
+def tick() -> float:
+    """Return when it ran, by the clock that all processes share."""
+    return time.monotonic()
+
+
+@app.task
 def boom(text: str) -> None:
     """Fail."""
     raise ValueError(text)

@@ -204,6 +204,7 @@ class System:
         store: StoreServer | Coordinator | None = None,
         data: str = "data",
         settings: Sequence[str] = (),
+        partitions: int | None = None,
     ) -> Coordinator:
         """Start a coordinator, and wait until it serves.
 
@@ -212,9 +213,12 @@ class System:
             store: Another's, or one on its own. By default one embedded, with its data in the folder `data`.
             data: A folder of the system's.
             settings: Texts `NAME=VALUE`, as `--set` takes them.
+            partitions: How many the store has; None for what it has, or one.
         """
         where = ["--store", store.store] if store else ["--data", str(self.folder / data)]
         times = [f"--lease-seconds={self.lease_seconds}", f"--grace-seconds={self.grace_seconds}"]
+        if partitions is not None:
+            where += ["--partitions", str(partitions)]
         program = self.gesso(
             "coordinator", "server", "--address", f"127.0.0.1:{port or free_port()}", *where, *times,
             "--output", "json", *(word for text in (*self.settings, *settings) for word in ("--set", text)),

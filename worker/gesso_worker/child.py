@@ -95,6 +95,7 @@ class ChildProcess:
         inputs = InputReader(self._connection.channel, orders.session_id, app.error_classes)
         runner = Runner(app, orders.worker, inputs)
         self._session = Session(orders, runner.task_names(), runner, page, wake=self._connection.wake)
+        self._session.limits = runner.limits()
         self._serving = self._loop.create_task(self._connection.run(self._session), name="connection")
         self._ready_told = False
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from gesso.app import App
 from gesso.errors import TaskPredicate
+from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
 from gesso_worker import outcomes
@@ -48,6 +49,7 @@ class Runner:
     def __init__(self, app: App, worker: str, inputs: Inputs) -> None:
         """Take over the tasks that `app` has now."""
         self._functions = {name: _function(task.run) for name, task in app.tasks.items()}
+        self._limits = [task.limit for task in app.tasks.values() if task.limit]
         self._classes = app.error_classes
         self._worker = worker
         self._inputs = inputs
@@ -55,6 +57,10 @@ class Runner:
     def task_names(self) -> list[str]:
         """Return the names of the tasks that it can run, sorted."""
         return sorted(self._functions)
+
+    def limits(self) -> list[Limit]:
+        """Return the limits that its tasks declare."""
+        return self._limits
 
     def wants_loop(self, assignment: Assignment) -> bool:
         """Return whether the task is a coroutine function, to be run by `run_on_loop`."""

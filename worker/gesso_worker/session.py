@@ -15,6 +15,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+from gesso.limits import Limit
 from gesso.v1 import worker_service_pb2 as pb
 from gesso.v1.task_error_pb2 import TaskError
 from gesso_worker.blame import BlamePage
@@ -41,6 +42,7 @@ class Session:
     Attributes:
         wants_new_stream: Whether the stream that is open is to be left for another.
         welcomed: Whether any coordinator has ever welcomed it.
+        limits: What its tasks declare.
         abandoned: Whether tasks were reported as cut short that still run.
     """
 
@@ -50,6 +52,7 @@ class Session:
         """Hold nothing. `wake` is called on the loop when there may be something to say."""
         self.wants_new_stream = False
         self.welcomed = False
+        self.limits: Sequence[Limit] = ()
         self.abandoned = False
         self._orders = orders
         self._tasks = tasks
@@ -78,6 +81,8 @@ class Session:
             held=map(wire_token, held),
             worker=self._orders.worker,
         )
+        for limit in self.limits:
+            limit.write(hello.limits.add())
         if not self.welcomed:
             hello.dead_sessions.extend(
                 pb.WorkRequest.DeadSession(session_id=dead.session_id, crashed=map(wire_token, dead.crashed))

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent import futures
 from concurrent.futures import Future
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
@@ -22,6 +23,7 @@ from gesso.deadline import Deadline, Timeout
 from gesso.errors import GessoError, ResourceExhausted, TimeoutError, Unavailable  # noqa: A004 - Celery's name
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
+from gesso.v1.operations_service_pb2_grpc import OperationsServiceStub
 
 __all__ = [
     "ATTEMPT_TIMEOUT",
@@ -52,6 +54,7 @@ End = Future[pb.WaitNodeResponse | pb.CallError]
 
 Q = TypeVar("Q")
 R = TypeVar("R")
+S = TypeVar("S")
 Q_contra = TypeVar("Q_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
@@ -183,6 +186,15 @@ class Coordinator:
         """Remove a node's value."""
         return self._call(lambda stub: stub.ForgetNode, request, Deadline(timeout))
 
+    def operate(
+        self,
+        method: Callable[[OperationsServiceStub], Method[Q, R]],
+        request: Q,
+        timeout: Timeout = CALL_TIMEOUT,
+    ) -> R:
+        """Make a call of those who run a fleet."""
+        return self._made(self._line.operations, method, request, Deadline(timeout))
+
     def read_value(
         self,
         request: pb.ReadValueRequest,
@@ -246,9 +258,18 @@ class Coordinator:
     def _call(
         self, method: Callable[[CoordinatorServiceStub], Method[Q, R]], request: Q, deadline: Deadline
     ) -> R:
+        return self._made(self._line.service, method, request, deadline)
+
+    def _made(
+        self,
+        entered: Callable[[], AbstractContextManager[S]],
+        method: Callable[[S], Method[Q, R]],
+        request: Q,
+        deadline: Deadline,
+    ) -> R:
         def attempt() -> R:
             try:
-                with self._line.service() as service:
+                with entered() as service:
                     return method(service)(request, timeout=deadline.at_most(ATTEMPT_TIMEOUT))
             except grpc.RpcError as error:
                 raise from_rpc_error(error) from error

@@ -11,6 +11,7 @@ import grpc
 from gesso.connection.channel import open_channel
 from gesso.errors import Unavailable
 from gesso.v1.coordinator_service_pb2_grpc import CoordinatorServiceStub
+from gesso.v1.operations_service_pb2_grpc import OperationsServiceStub
 
 __all__ = ["Line"]
 
@@ -56,6 +57,15 @@ class Line:
                 return
             finally:
                 self._leave()
+
+    @contextmanager
+    def operations(self) -> Generator[OperationsServiceStub, None, None]:
+        """Give the service for those who run a fleet; otherwise as `service`."""
+        with self.service():
+            channel = self._channel
+            if channel is None:
+                raise Unavailable("the connection is let go of", code="CANCELLED")
+            yield OperationsServiceStub(channel)
 
     def hang_up(self) -> None:
         """Close the channel. Calls under way end as cancelled; a later one opens another channel."""

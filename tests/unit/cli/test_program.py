@@ -10,7 +10,7 @@ import pytest
 from gesso.cli import program
 from gesso.cli.exits import CommandError, Exit
 
-COMMANDS = {"dev", "doctor", "graph", "result", "server", "submit", "worker"}
+COMMANDS = {"dev", "doctor", "graph", "limit", "limits", "result", "server", "submit", "worker"}
 
 
 def entry(value: str) -> EntryPoint:
