@@ -35,11 +35,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         _parsed(self.rate)
-        concurrency: object = 0 if self.concurrency is None else self.concurrency
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int):
-            raise TypeError(f"A concurrency limit is a whole number, not {concurrency!r}.")
-        if concurrency < 0:
-            raise ValueError(f"A concurrency limit is not negative, as {concurrency} is.")
+        _check_count(self.concurrency)
 
     def __bool__(self) -> bool:
         """Whether it limits anything."""
@@ -62,6 +58,15 @@ class Limit:
             key=message.key, rate=_text(message.rate_count, period) if message.rate_count else None,
             concurrency=message.concurrency_count or None, declared=message.declared,
         )  # fmt: skip
+
+
+def _check_count(count: object) -> None:
+    if count is None:
+        return
+    if isinstance(count, bool) or not isinstance(count, int):
+        raise TypeError(f"A concurrency limit is a whole number, not {count!r}.")
+    if count < 0:
+        raise ValueError(f"A concurrency limit is not negative, as {count} is.")
 
 
 def _parsed(rate: object) -> tuple[int, timedelta]:

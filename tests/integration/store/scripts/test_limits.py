@@ -414,3 +414,46 @@ async def test_canvas_removed_while_it_waits_leaves_nothing(post: Post) -> None:
     await post.carry()
 
     assert await post.names(worker) == ["last"]
+
+
+async def test_task_delivered_again_in_the_call_that_ends_it_needs_a_new_permit(post: Post) -> None:
+    """A task that is rejected and handed over again at once gives its permit back and takes another."""
+    await post.limit("add", Limit(concurrency=2))
+    canvas = await post.submit(group(*calls(2)))
+    worker = await post.worker()
+    await post.take(worker)
+    await post.carry()
+    (first,) = await post.take(worker, 1)
+    await post.rigs[0].partition.cancel_node("default", canvas.id, 2, terminate=False)
+
+    worker.held.clear()
+    reply = await worker.exchange(Frame(reported=[Reported(token(first), "q", b"")]), want=2)
+    post.keep(0, reply.duties)
+    assert [grant.index for grant in reply.grants] == [1]
+    await post.report(worker, *worker.held)
+    await post.submit(group(*calls(5)))
+    await post.carry()
+
+    assert len(await post.names(worker)) == 2
+
+
+@pytest.mark.parametrize("post", [4], indirect=True)
+async def test_permits_whose_delivery_was_lost_are_delivered_again(post: Post) -> None:
+    """A home that has not heard that its permits came says so again, though the account asks for nothing more."""
+    await post.limit("add", Limit(concurrency=1))
+    workers = [await post.worker(number) for number in range(2)]
+    for number, worker in enumerate(workers):
+        await post.submit(call(f"m{number}"), number)
+        await post.names(worker)
+    await post.carry()
+    await post.report(workers[0], *workers[0].held)
+    news, post.news = post.news, []
+    await post.settle(news)
+    assert any(delivery.partition == 1 for delivery in post.deliveries)
+    post.deliveries.clear()
+
+    await post.pass_ms(1000)
+    await post.sweep()
+    await post.carry()
+
+    assert await post.names(workers[1]) == ["m1"]
