@@ -109,3 +109,7 @@ def test_limits_are_set_and_listed_by_command(system: System) -> None:
     assert gesso("limits") == declared + "tenant 7  rate 10/m  concurrency 4\n"
     gesso("limit", "tenant 7")
     assert gesso("limits") == declared
+    refused = system.gesso("gesso", "limit", "tenant 7", "--rate", "ten", *address)
+    assert refused.ended() == 2
+    refused.ended_with_children()
+    assert refused.said == "Error: A rate is written '10/s', '10/m' or '10/h', not 'ten'.\n"

@@ -24,7 +24,9 @@ SeeTo: TypeAlias = Callable[[Partition, Duties], None]
 
 T = TypeVar("T")
 
-_PER_CALL = 100
+_NEWS_PER_CALL = 100
+_DELIVERIES_PER_CALL = 16
+"""Each may move as many entries as an account has spare permits, 64."""
 _COPIES_AT_ONCE = 32
 
 
@@ -97,6 +99,8 @@ class Limiter:
     def saw(self, partition: int, version: int) -> None:
         """Take note of the version of a partition's table, in case a copy was not finished."""
         self._versions[partition] = version
+        if partition == 0 and version != self._table.version:
+            self._table = LimitTable(-1, {})  # another coordinator has changed it
         if version != self._versions.get(0, version):
             self._event.set()
 
@@ -143,13 +147,13 @@ class Limiter:
         calls = [
             self._settle(self._store.partitions[number], part, see_to)
             for number, said in homes.items()
-            for part in _parts(said, _PER_CALL)
+            for part in _parts(said, _NEWS_PER_CALL)
         ]
         calls += [
             self._receive(self._store.partitions[number], part, see_to)
             for number, come in accounts.items()
             if number < len(self._store.partitions)
-            for part in _parts(come, _PER_CALL)
+            for part in _parts(come, _DELIVERIES_PER_CALL)
         ]
         await asyncio.gather(*calls)
 

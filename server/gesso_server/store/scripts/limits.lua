@@ -7,7 +7,7 @@ local MOST_LIMITS = 1000
 -- ARGV[1] name  [2] tasks that may start in a period, 0 for any number  [3] the period, ms  [4] how many may run at one
 --     time, 0 for any number  [5] origin, o or d: what was declared never takes the place of what a person set
 -- With neither limit the name is removed. Returns {1 changed, 0 it is so already or stays, -1 there are too many; version}.
-redis.register_function{function_name = '@LIBRARY@_limits_set', callback = function(KEYS, ARGV)
+redis.register_function{function_name = '@LIBRARY@_limits_set', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local call = call_state.begin(KEYS[1], '')
   local table_key, name = keys.limits(call.K), ARGV[1]
   local known = redis.call('HGET', table_key, name)

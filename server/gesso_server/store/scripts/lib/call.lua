@@ -20,7 +20,7 @@ end
 function call_state.begin(K, coordinator)
   return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}}
+    deliveries = {}, moved = 0}
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,

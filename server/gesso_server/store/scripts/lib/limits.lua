@@ -25,7 +25,7 @@ local SPARE_MS = 1000   -- so long permits lie in an account unused
 local PAUSE_MS = 5000   -- so long an account asks for none after that, unless a session asks for tasks
 local AGAIN_MS = 1000   -- after so long what was not answered is said again
 local MOST_SPARE = 64   -- permits that lie in an account unused
-local MOST_MOVED = 200  -- entries that one call moves
+local MOST_MOVED = 200  -- entries that one call moves of a key, and five times as many in all when keys are limited no more
 local BURST_MS = 100    -- a bucket holds what comes in so long, and at least one
 local BANDS = 1e14      -- between the orders of two priorities
 
@@ -153,6 +153,7 @@ local function release(call, account, most)
       end
     end
   end
+  call.moved = call.moved + #moved
   for i = #moved, 1, -1 do
     ready.put(call, moved[i].canvas, moved[i].lane, moved[i].entry, moved[i].count, 'LPUSH')
   end
@@ -174,7 +175,10 @@ end
 local function look(call, name)
   local account = account_of(call, name)
   account.due = true
-  if not limit_of(call, name) then return release(call, account, math.huge) end
+  if not limit_of(call, name) then
+    if call.moved < 5 * MOST_MOVED then release(call, account, math.huge) end
+    return
+  end
   lapse(call, account)
   if account.pause > 0 and call.now >= account.pause then account.pause, account.news = 0, true end
 end
