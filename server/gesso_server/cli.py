@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -17,19 +18,13 @@ from gesso_server.main import Started, run
 from gesso_server.rpc.listener import ListenRefusedError
 from gesso_server.settings import SettingError, settings
 from gesso_server.store.errors import StoreError, StoreRefused
+from gesso_server.store.location import parse_location, shown
 
 _log = logging.getLogger(__name__)
 
 # As the exit codes that every command's help lists.
 FAILED, REFUSED, UNREACHABLE = 1, 2, 3
-STORE_SCHEMES = ("redis://", "rediss://", "unix://")
-
-
-class Durability(StrEnum):
-    """What an acknowledgement promises."""
-
-    OS = "os"
-    FSYNC = "fsync"
+_DURABILITY = re.compile(r"os|fsync|replicas:(?P<replicas>[1-9]\d?)")
 
 
 class Output(StrEnum):
@@ -56,21 +51,28 @@ def command(  # noqa: PLR0913 - an option is an argument here
         typer.Option(
             envvar="GESSO_STORE",
             metavar="URL",
-            help="A running Valkey or Redis instead: redis://, rediss://, unix://.",
+            help="A running Valkey or Redis instead: redis://, rediss://, unix://, redis+sentinel://, redis+cluster://.",
         ),
     ] = None,
     partitions: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Slices of the store, fixed at its first use.", show_default="as it has, or 1"
+            envvar="GESSO_PARTITIONS",
+            min=1,
+            help="Slices of the store, fixed at its first use.",
+            show_default="as it has, or 1; 64 on a cluster",
         ),
     ] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen off loopback, without TLS and credentials.")
     ] = False,
     durability: Annotated[
-        Durability, typer.Option(help="Acknowledge when the operating system has it, or the store's disk.")
-    ] = Durability.OS,
+        str,
+        typer.Option(
+            metavar="os|fsync|replicas:N",
+            help="Acknowledge a canvas when the store's operating system has it, its disk, or N of its replicas.",
+        ),
+    ] = "os",
     lease_seconds: Annotated[
         float | None,
         typer.Option(
@@ -111,8 +113,11 @@ def command(  # noqa: PLR0913 - an option is an argument here
 
         gesso server --data /var/lib/gesso --durability fsync
     """
-    if store is not None and not store.startswith(STORE_SCHEMES):
-        raise typer.BadParameter(bad_store(store))
+    check_location(store)
+    wanted = _DURABILITY.fullmatch(durability)
+    if wanted is None:
+        message = f"An acknowledgement says os, fsync or replicas:N (as replicas:1), not {durability!r}."
+        raise typer.BadParameter(message)
     log_to_stderr(log_level)
     try:
         found = settings(settings_file, [*(assignments or ()), *_times(lease_seconds, grace_seconds)])
@@ -120,7 +125,7 @@ def command(  # noqa: PLR0913 - an option is an argument here
         raise typer.BadParameter(str(error)) from error
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
-        fsync=durability is Durability.FSYNC, limits=found.limits, timing=found.timing,
+        fsync=durability == "fsync", replicas=int(wanted["replicas"] or 0), limits=found.limits, timing=found.timing,
     )  # fmt: skip
     raise typer.Exit(_served(config, output))
 
@@ -169,7 +174,7 @@ def ready_line(started: Started, config: ServerConfig) -> str:
     fsync = facts.appendfsync or "unknown" if facts.appendonly else "none, nothing is kept on disk"
     data = f", data {config.data.absolute()}" if config.store is None else ""
     return (
-        f"coordinator ready: listening on {started.address}, store {without_password(started.store)} "
+        f"coordinator ready: listening on {started.address}, store {shown(started.store)} "
         f"({kind}{facts.engine} {facts.version}, appendfsync {fsync}){data}"
     )
 
@@ -181,7 +186,7 @@ def ready_json(started: Started, config: ServerConfig) -> str:
         "event": "coordinator.ready",
         "message": ready_line(started, config),
         "address": started.address,
-        "store": without_password(started.store),
+        "store": shown(started.store),
         "embedded": config.store is None,
         "engine": facts.engine,
         "version": str(facts.version),
@@ -192,16 +197,9 @@ def ready_json(started: Started, config: ServerConfig) -> str:
     return json.dumps(told)
 
 
-def bad_store(url: str) -> str:
-    """Return what is wrong with a store's address."""
-    return f"A store's address begins with redis://, rediss:// or unix://, not as {url!r} does."
-
-
-def without_password(url: str) -> str:
-    """Return a store's address as it may be shown."""
-    scheme, separator, rest = url.partition("://")
-    credentials, at, host = rest.rpartition("@")
-    if not at:
-        return url
-    user = credentials.partition(":")[0]
-    return f"{scheme}{separator}{user}:***@{host}"
+def check_location(store: str | None) -> None:
+    """Refuse what is no store's address."""
+    try:
+        parse_location(store or "redis://")
+    except StoreRefused as error:
+        raise typer.BadParameter(str(error)) from None

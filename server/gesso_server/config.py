@@ -18,6 +18,7 @@ class Durability(Enum):
     MEMORY = "in the store's memory"
     OS = "handed to the store's operating system, which writes it out each second"
     FSYNC = "on the store's disk"
+    REPLICAS = "in the memory of the store's replicas"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +96,16 @@ class ServerConfig:
     address: str = f"localhost:{DEFAULT_PORT}"
     """Host and port to listen on; port 0 for any that is free."""
     store: str | None = None
-    """Address of the store, `redis://`, `rediss://` or `unix://`. None for an embedded one."""
+    """Address of the store, as `store/location.py` says. None for an embedded one."""
     data: Path = Path("gesso-data")
     """Where the embedded store keeps its data."""
     partitions: int | None = None
-    """How many partitions the store has; None for what it was set up with, or 1."""
+    """How many partitions the store has; None for what it was set up with, or 1, or 64 on a cluster."""
     insecure: bool = False
     """Whether to listen off loopback without TLS and credentials."""
     fsync: bool = False
     """Whether every acknowledged change must be on the store's disk."""
+    replicas: int = 0
+    """How many replicas must have a canvas before it is accepted."""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import signal
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from gesso_server.rpc.listener import check_address
 from gesso_server.rpc.server import Server
 from gesso_server.store.embedded import AppendFsync, EmbeddedSettings, EmbeddedStore, default_socket_root
 from gesso_server.store.library import Bounds
+from gesso_server.store.location import Kind
 from gesso_server.store.requirements import StoreFacts, check_store
 from gesso_server.store.store import Store
 
@@ -31,6 +32,7 @@ class Started:
     store: str
     """The store's address."""
     facts: StoreFacts
+    """Of its first primary."""
     coordinator: Coordinator
     server: Server
     loops: asyncio.Task[None]
@@ -58,18 +60,26 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
             embedded = await EmbeddedStore.start(settings)
             stack.push_async_callback(embedded.stop)
             url = embedded.url
-        store = Store(url, secrets.token_hex(8), _bounds(config))
+        store = Store(url, secrets.token_hex(8), _bounds(config), replicas=config.replicas)
         stack.push_async_callback(store.close)
-        await store.ping()
-        facts = await check_store(store.redis, fsync_always=config.fsync)
+        await store.open()
+        clustered = store.location.kind is Kind.CLUSTER
+        facts = [
+            await check_store(primary, fsync_always=config.fsync, clustered=clustered)
+            for primary in store.primaries
+        ]
+        if min(fact.replica_count for fact in facts) < config.replicas:
+            _log.warning(
+                "durability.short wanted=%d: submissions fail until replicas connect", config.replicas
+            )
         await store.connect(config.partitions)
-        coordinator = Coordinator(store, config, durability(facts))
+        coordinator = Coordinator(store, config, durability(facts, config.replicas))
         server = Server(coordinator)
         loops = asyncio.create_task(_loops(coordinator, embedded))
         try:
             address = await server.start()
             yield Started(
-                address=address, store=url, facts=facts, coordinator=coordinator, server=server, loops=loops
+                address=address, store=url, facts=facts[0], coordinator=coordinator, server=server, loops=loops
             )  # fmt: skip
         finally:
             await server.stop(config.timing.drain)
@@ -110,8 +120,10 @@ def _bounds(config: ServerConfig) -> Bounds:
     return Bounds(crashes=config.limits.crashes, deliveries=config.limits.deliveries)
 
 
-def durability(facts: StoreFacts) -> Durability:
-    """Return how safe what such a store has acknowledged is."""
-    if not facts.appendonly:
+def durability(facts: Sequence[StoreFacts], replicas: int = 0) -> Durability:
+    """Return how safe what such primaries have acknowledged is."""
+    if replicas:
+        return Durability.REPLICAS
+    if not all(fact.appendonly for fact in facts):
         return Durability.MEMORY
-    return Durability.FSYNC if facts.appendfsync == "always" else Durability.OS
+    return Durability.FSYNC if all(fact.appendfsync == "always" for fact in facts) else Durability.OS

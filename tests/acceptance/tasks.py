@@ -34,6 +34,13 @@ def mark(ledger: str, key: int) -> int:
 
 
 @app.task
+def mark_for(ledger: str, name: str, key: int) -> int:
+    """Write into the ledger that `key` of `name` was done, and return it."""
+    write(ledger, f"{name}-{key}")
+    return key
+
+
+@app.task
 def mark_next(value: int, ledger: str) -> int:
     """Write `value + 1` into the ledger, and return it."""
     return mark(ledger, value + 1)
@@ -43,6 +50,13 @@ def mark_next(value: int, ledger: str) -> int:
 def close_books(values: list[int], ledger: str) -> int:
     """Write into the ledger that a body ran, and add up what it was given."""
     write(ledger, "body")
+    return sum(values)
+
+
+@app.task
+def close_book(values: list[int], ledger: str, book: str) -> int:
+    """Write into the ledger that the body of `book` ran, and add up what it was given."""
+    write(ledger, f"body-{book}")
     return sum(values)
 
 

@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 from gesso import App
 from gesso_server.store.embedded.binary import find_binary
@@ -126,6 +126,15 @@ class Program:
             self._changed.notify_all()
 
 
+class HasStore(Protocol):
+    """What knows a store's address."""
+
+    @property
+    def store(self) -> str:
+        """The address."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coordinator:
     """A coordinator that serves."""
@@ -199,9 +208,9 @@ class System:
 
     def coordinator(
         self,
-        *,
+        *options: str,
         port: int | None = None,
-        store: StoreServer | Coordinator | None = None,
+        store: HasStore | None = None,
         data: str = "data",
         settings: Sequence[str] = (),
         partitions: int | None = None,
@@ -209,6 +218,7 @@ class System:
         """Start a coordinator, and wait until it serves.
 
         Args:
+            options: Further words of the command.
             port: Where it is to listen; by default at any free one.
             store: Another's, or one on its own. By default one embedded, with its data in the folder `data`.
             data: A folder of the system's.
@@ -220,7 +230,7 @@ class System:
         if partitions is not None:
             where += ["--partitions", str(partitions)]
         program = self.gesso(
-            "coordinator", "server", "--address", f"127.0.0.1:{port or free_port()}", *where, *times,
+            "coordinator", "server", "--address", f"127.0.0.1:{port or free_port()}", *where, *times, *options,
             "--output", "json", *(word for text in (*self.settings, *settings) for word in ("--set", text)),
         )  # fmt: skip
         told = json.loads(program.line('"coordinator.ready"'))

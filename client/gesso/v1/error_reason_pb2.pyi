@@ -46,6 +46,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_NOT_SERVED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_BAD_LIMIT_KEY: _ClassVar[ErrorReason]
+    ERROR_REASON_DURABILITY: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
 ERROR_REASON_CANVAS_REQUIRED: ErrorReason
@@ -86,3 +87,4 @@ ERROR_REASON_QUEUE: ErrorReason
 ERROR_REASON_NOT_SERVED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_BAD_LIMIT_KEY: ErrorReason
+ERROR_REASON_DURABILITY: ErrorReason

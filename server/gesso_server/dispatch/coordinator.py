@@ -74,13 +74,19 @@ class Coordinator:
         """Keep the loops going until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.waits.run())
-            group.create_task(self._sweepers.run(self._desk.see_to))
+            group.create_task(self._sweepers.run(self._desk.see_to, self._rolled_back))
             group.create_task(self.submissions.pressure.run())
             group.create_task(self.limiter.run(self._desk.see_to))
             group.create_task(self._renew())
-            group.create_task(self._listen())
+            group.create_task(self.store.follow())
+            group.create_task(self.store.signals(self._signal, self._resumed))
             group.create_task(self._recheck())
             group.create_task(self._reload())
+
+    @property
+    def rollbacks(self) -> int:
+        """How often the store was seen to have forgotten what it had acknowledged."""
+        return self._sweepers.rollbacks
 
     def growing(self, canvas_id: CanvasId, namespace: str, plan: Plan) -> Growing:
         """Return the joins of an accepted canvas that still grow."""
@@ -102,13 +108,13 @@ class Coordinator:
             StoreError: If the store does not answer.
         """
         lease_ms = self.config.timing.lease // _MS
-        welcomes = []
-        for partition in self.store.partitions:
-            welcomed = await partition.hello(hello, lease_ms=lease_ms)
-            if not welcomed.accepted:
-                raise SessionLostError
+        welcomes = await asyncio.gather(
+            *(partition.hello(hello, lease_ms=lease_ms) for partition in self.store.partitions)
+        )
+        for partition, welcomed in zip(self.store.partitions, welcomes, strict=True):
             self._desk.see_to(partition, welcomed.duties)
-            welcomes.append(welcomed)
+        if not all(welcomed.accepted for welcomed in welcomes):
+            raise SessionLostError
         session = Session(hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called)
         session.others_idle = lambda it, number: self.registry.another_idle(it, number) is not None
         self.registry.add(session)
@@ -125,41 +131,54 @@ class Coordinator:
 
     async def _leave(self, session: Session) -> None:
         grace = None if session.said_goodbye else self.config.timing.grace // _MS
-        for partition in self.store.partitions:
+
+        async def leave(partition: Partition) -> None:
             try:
                 self._desk.see_to(partition, await partition.leave(session.id, grace_ms=grace))
             except StoreError as error:
                 _log.warning("leave.failed session=%s reason=%s", session.id.session, error)
 
+        await asyncio.gather(*map(leave, self.store.partitions))
+
     async def _renew(self) -> None:
         timing = self.config.timing
+
+        async def renew(partition: Partition, sessions: list[Session]) -> None:
+            try:
+                unknown = set(await partition.renew(names(sessions), lease_ms=timing.lease // _MS))
+            except StoreError as error:
+                _log.warning("renew.failed partition=%d reason=%s", partition.number, error)
+                return
+            for session in sessions:
+                if session.id.session in unknown:
+                    session.lose()
+
         while True:
             await asyncio.sleep(timing.renewal / timedelta(seconds=1))
-            sessions = self.registry.sessions
-            if not sessions:
-                continue
-            for partition in self.store.partitions:
-                try:
-                    unknown = set(await partition.renew(names(sessions), lease_ms=timing.lease // _MS))
-                except StoreError as error:
-                    _log.warning("renew.failed partition=%d reason=%s", partition.number, error)
-                    continue
-                for session in sessions:
-                    if session.id.session in unknown:
-                        session.lose()
+            if sessions := self.registry.sessions:
+                await asyncio.gather(*(renew(partition, sessions) for partition in self.store.partitions))
 
-    async def _listen(self) -> None:
-        """Take signals in; after each new subscription look at everything again."""
-        while True:
-            try:
-                async with self.store.signals() as signals:
-                    self.waits.recheck()
-                    await self.revocations.reload()
-                    async for number, text in signals:
-                        self._signal(number, text)
-            except (StoreError, OSError) as error:
-                _log.warning("signals.lost reason=%s", error)
-            await asyncio.sleep(self.config.timing.sweep / timedelta(seconds=1))
+    def _resumed(self, numbers: frozenset[int], anew: bool) -> None:  # noqa: FBT001  as `store.signals` says it
+        """Look at everything again of which a signal may have been lost."""
+        self.waits.recheck()
+        if 0 in numbers:
+            self._revoked.set()
+        for number in numbers:
+            self._sweepers.hurry(number)
+        if anew:
+            self._compare()
+
+    def _rolled_back(self, partition: Partition) -> None:
+        """See to a partition that has forgotten something it had acknowledged."""
+        self.waits.recheck()
+        if partition.number == 0:
+            self._revoked.set()
+        self._compare()
+
+    def _compare(self) -> None:
+        """Let every session say anew what it holds: the store may believe that it holds what it has reported."""
+        for session in self.registry.sessions:
+            session.lose()
 
     def _signal(self, number: int, text: str) -> None:
         match text.split(" "):

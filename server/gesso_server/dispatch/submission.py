@@ -54,7 +54,7 @@ class Submitted:
     accepted: Accepted
     last_task_id: str
     """The id that the client chose for its last node; empty for none."""
-    end: asyncio.Future[Looked] | None
+    end: asyncio.Future[Looked | None] | None
     """The end of its last node, if that was asked for and the canvas is new. Give it to `Waits.forget` in the end."""
 
 

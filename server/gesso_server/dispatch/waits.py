@@ -28,7 +28,9 @@ class _Watched:
     """One node, and those who wait for it."""
 
     namespace: str
-    futures: set[asyncio.Future[Looked]] = field(default_factory=set)
+    futures: set[asyncio.Future[Looked | None]] = field(default_factory=set)
+    seen: bool = False
+    """Whether the store has had it; if it has no more, it was lost."""
 
 
 class Waits:
@@ -43,16 +45,19 @@ class Waits:
     def __len__(self) -> int:
         return len(self._watched)
 
-    def expect(self, namespace: str, ref: NodeRef) -> asyncio.Future[Looked]:
-        """Return a future of a node's end that the store announces. Give it to `forget` in the end."""
-        future: asyncio.Future[Looked] = asyncio.get_running_loop().create_future()
+    def expect(self, namespace: str, ref: NodeRef) -> asyncio.Future[Looked | None]:
+        """Return a future of a node's end that the store announces. Give it to `forget` in the end.
+
+        It is None when the store has lost the node: after a failover, or a restart without its file.
+        """
+        future: asyncio.Future[Looked | None] = asyncio.get_running_loop().create_future()
         watched = self._watched.get(ref)
         if watched is None:
             watched = self._watched[ref] = _Watched(namespace)
         watched.futures.add(future)
         return future
 
-    def forget(self, ref: NodeRef, future: asyncio.Future[Looked]) -> None:
+    def forget(self, ref: NodeRef, future: asyncio.Future[Looked | None]) -> None:
         """Stop waiting."""
         watched = self._watched.get(ref)
         if watched is not None:
@@ -62,7 +67,7 @@ class Waits:
         future.cancel()
 
     async def wait(self, namespace: str, ref: NodeRef) -> Looked | None:
-        """Return a node once it is final. None when there is no such node.
+        """Return a node once it is final. None when there is no such node, or no more.
 
         Raises:
             StoreError: If the store does not answer at first; later failures only delay the answer.
@@ -72,13 +77,15 @@ class Waits:
             found = await self._watch(namespace, ref)
             if found is None or State(found.record[0]).final:
                 return found
+            self._watched[ref].seen = True
             return await future
         finally:
             self.forget(ref, future)
 
-    async def until(self, ref: NodeRef, end: asyncio.Future[Looked]) -> Looked:
-        """Return a node once it is final that `expect` was asked for."""
+    async def until(self, ref: NodeRef, end: asyncio.Future[Looked | None]) -> Looked | None:
+        """Return an accepted node that `expect` was asked for once it is final. None if the store has lost it."""
         try:
+            self._watched[ref].seen = True
             return await end
         finally:
             self.forget(ref, end)
@@ -130,6 +137,13 @@ class Waits:
         found = await self._watch(self._watched[ref].namespace, ref)
         if found is not None:
             self.tell(ref, found)
+            return
+        watched = self._watched.get(ref)
+        if watched is not None and watched.seen:
+            _log.error("node.lost canvas=%s index=%d", ref.canvas_id, ref.index)
+            for future in watched.futures:
+                if not future.done():
+                    future.set_result(None)
 
     async def _watch(self, namespace: str, ref: NodeRef) -> Looked | None:
         partition = self._store.partition_of(ref.canvas_id)

@@ -77,7 +77,10 @@ class Canvases:
         ref = NodeRef(made.accepted.canvas_id, made.accepted.last)
         if made.end is None:
             return await self.wait(pb.WaitNodeRequest(node_id=ref.node_id), None)
-        return await self.ended(NodeView.of(ref, await self._coordinator.waits.until(ref, made.end)))
+        looked = await self._coordinator.waits.until(ref, made.end)
+        if looked is None:
+            raise not_found("node")
+        return await self.ended(NodeView.of(ref, looked))
 
     def submission(self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool) -> Submission:
         """Check and convert a submission.

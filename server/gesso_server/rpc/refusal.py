@@ -26,7 +26,7 @@ from gesso_server.dispatch.pressure import BackpressureError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
-from gesso_server.store.errors import QuotaError, StoreError, StoreFull
+from gesso_server.store.errors import QuotaError, StoreBehind, StoreError, StoreFull
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +139,10 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911  a table, a row
         case StoreFull():
             text = "the store is full; what runs goes on"
             return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "STORE_FULL", text, retry_delay=_LATER)
+        case StoreBehind():
+            _log.warning("store.behind reason=%s", error)
+            text = "the store's replicas did not have it in time; repeating is safe"
+            return Refusal(grpc.StatusCode.UNAVAILABLE, "DURABILITY", text, retry_delay=_SOON)
         case StoreError():
             _log.warning("store.failed reason=%s", error)
             text = "the store does not answer; repeating is safe"

@@ -294,3 +294,5 @@ class Swept:
     duties: Duties
     limits_version: int
     """Of the partition's table of limits."""
+    canary: int
+    """Greater than at every sweep before, whoever swept."""

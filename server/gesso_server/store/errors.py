@@ -3,6 +3,7 @@
     StoreError
     ├── StoreRefused        at start: this store, or this place for one, will not do
     ├── StoreUnavailable    does not answer now; the same call may succeed later
+    │   └── StoreBehind     it has it, but not as safely as was asked for
     ├── StoreFull           out of memory: nothing new is taken, what runs goes on
     └── QuotaError          the namespace has as much in the store as it may
 
@@ -22,6 +23,10 @@ class StoreRefused(StoreError):
 
 class StoreUnavailable(StoreError):
     """The store does not answer: down, loading, failing over, or without a disk to write to."""
+
+
+class StoreBehind(StoreUnavailable):
+    """What was written has not reached as many replicas in time as it must before it is acknowledged."""
 
 
 class StoreFull(StoreError):

@@ -183,8 +183,8 @@ class Partition:
         args: list[bytes | str | int] = [self._coordinator, staging_ms]
         for namespace, queue in idle_queues:
             args += (namespace, queue)
-        more, next_due, own, version = await self._call("sweep", self._key, args)
-        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own), version)
+        more, next_due, own, version, canary = await self._call("sweep", self._key, args)
+        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own), version, canary)
 
     async def watch(self, namespace: str, canvas_id: CanvasId, index: int) -> Looked | None:
         """Return a node; unless it is final, its end is announced. None when there is no such node."""

@@ -79,14 +79,17 @@ class StoreFacts:
     cluster_enabled: bool
     replica_count: int
     """Replicas connected now."""
+    sentinel: bool = False
+    """Whether it is a Sentinel."""
 
 
-async def check_store(client: Redis, *, fsync_always: bool = False) -> StoreFacts:
+async def check_store(client: Redis, *, fsync_always: bool = False, clustered: bool = False) -> StoreFacts:
     """Return what the store says about itself, if it may be used.
 
     Args:
         client: A connection to one node.
         fsync_always: Whether an answer to a client promises that the disk has it.
+        clustered: Whether it is used as a node of a cluster.
 
     Raises:
         StoreRefused: If it may not be used; the text says what to change.
@@ -94,6 +97,7 @@ async def check_store(client: Redis, *, fsync_always: bool = False) -> StoreFact
     """
     facts = await read_facts(client)
     check_version(facts.engine, facts.version)
+    check_kind(facts, clustered=clustered)
     check_eviction(facts)
     if fsync_always:
         check_fsync(facts)
@@ -133,6 +137,7 @@ def facts_from(info: Mapping[str, str], config: Mapping[str, str]) -> StoreFacts
         maxmemory_policy=info.get("maxmemory_policy", config.get("maxmemory-policy")),
         cluster_enabled=info.get("cluster_enabled") == "1",
         replica_count=int(info.get("connected_slaves", "0")),
+        sentinel=info.get("redis_mode", info.get("server_mode")) == "sentinel",
     )
 
 
@@ -147,6 +152,21 @@ def check_version(engine: Engine, version: Version) -> None:
             f"The store is {engine.capitalize()} {version}, where the clock moves while a script runs, and "
             f"Gesso's time limits are counted by it: use Valkey or Redis {MINIMUM_VERSION} or later."
         )
+
+
+def check_kind(facts: StoreFacts, *, clustered: bool) -> None:
+    """Refuse a Sentinel, and a node of a cluster that is used as if it were all of it.
+
+    Raises:
+        StoreRefused: If it is one.
+    """
+    if facts.sentinel:
+        raise StoreRefused(
+            "This is a Sentinel, which holds no data: name it as redis+sentinel://host:port/service, with the name "
+            "that the store has there."
+        )
+    if facts.cluster_enabled and not clustered:
+        raise StoreRefused("The store is a node of a cluster: name it as redis+cluster://host:port.")
 
 
 def check_eviction(facts: StoreFacts) -> None:
@@ -183,7 +203,11 @@ async def _read_config(client: Redis) -> Mapping[str, str]:
         config = await client.config_get("appendfsync", "maxmemory", "maxmemory-policy")
     except ResponseError:
         return {}
-    return {str(name): str(value) for name, value in config.items()}
+    return {_text(name): _text(value) for name, value in config.items()}
+
+
+def _text(text: object) -> str:
+    return text.decode() if isinstance(text, bytes) else str(text)
 
 
 def _yes_or_no(known: bool | None) -> str:  # noqa: FBT001 - the value shown, not a switch

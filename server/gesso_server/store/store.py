@@ -1,140 +1,140 @@
-"""The store, as the rest of the coordinator sees it: its partitions, and the signals that reach this coordinator.
-
-redis-py's own retries are off: they would apply a write again whose reply was lost without the caller knowing. Every
-function is repeatable, and the caller repeats.
-"""
+"""The store, as the rest of the coordinator sees it: its partitions, and the signals that reach this coordinator."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from hashlib import sha256
-from typing import Any
 
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    BusyLoadingError,
-    MaxConnectionsError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-)
-from redis.exceptions import (
-    ConnectionError as RedisConnectionError,
-)
-from redis.exceptions import (
-    TimeoutError as RedisTimeoutError,
-)
+from redis.exceptions import RedisError
 
 from gesso_server.ids import PARTITION_LIMIT, CanvasId, partition_of
-from gesso_server.store.errors import StoreError, StoreFull, StoreRefused, StoreUnavailable
+from gesso_server.store.errors import StoreRefused
 from gesso_server.store.library import Bounds, library
-from gesso_server.store.packing import packing_pool
+from gesso_server.store.link import execute
+from gesso_server.store.location import Kind, parse_location
 from gesso_server.store.partition import Partition
+from gesso_server.store.router import Router, translated
+from gesso_server.store.signals import Resumed, Signals, Told
+from gesso_server.store.topology import Topology
 
-_log = logging.getLogger(__name__)
-
-CALL_TIMEOUT_S = 10.0
-"""How long one call may take; the slowest script takes some milliseconds."""
-_CONNECTIONS = 64
+CLUSTER_PARTITIONS = 64
+"""How many a cluster has unless told otherwise: more than it will ever have primaries, for the number stays."""
 _PARTITIONS_KEY = "gesso:partitions"
-_UNAVAILABLE = (
-    "LOADING",
-    "READONLY",
-    "MISCONF",
-    "BUSY",
-    "MASTERDOWN",
-    "CLUSTERDOWN",
-    "TRYAGAIN",
-    "NOREPLICAS",
-    "UNBLOCKED",
-)
 
 
 class Store:
-    """A connection to one store."""
+    """The connections to one store."""
 
-    def __init__(self, url: str, coordinator: str, bounds: Bounds = Bounds()) -> None:  # noqa: B008  a value
-        """Prepare a connection; nothing is opened before `connect`.
+    def __init__(
+        self,
+        url: str,
+        coordinator: str,
+        bounds: Bounds = Bounds(),  # noqa: B008  a value
+        *,
+        replicas: int = 0,
+    ) -> None:
+        """Prepare connections; nothing is opened before `open`.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`.
+            url: As `location` says.
             coordinator: Id of this coordinator, as its signals bear it.
             bounds: Numbers that the scripts are made with.
+            replicas: How many replicas must have a canvas before it is accepted.
+
+        Raises:
+            StoreRefused: If the address is not one.
         """
         self.url = url
+        self.location = parse_location(url)
         self.coordinator = coordinator
         self.partitions: list[Partition] = []
-        self._library = library(bounds)
-        pool = packing_pool(
-            url, max_connections=_CONNECTIONS, timeout=CALL_TIMEOUT_S, socket_timeout=CALL_TIMEOUT_S,
-            socket_connect_timeout=CALL_TIMEOUT_S, retry=Retry(NoBackoff(), 0), retry_on_error=[],
-        )  # fmt: skip
-        self.redis: Redis = Redis(connection_pool=pool)
+        self._router = Router(self.location, library(bounds), replicas)
+        self._signals = Signals(self._router, (), coordinator)
+
+    async def open(self) -> None:
+        """Find the primaries, each of which answers.
+
+        Raises:
+            StoreRefused: If this is no such store.
+            StoreUnavailable: If one does not answer.
+        """
+        await self._router.refresh()
+        await self.ping()
 
     async def connect(self, partition_count: int | None) -> None:
-        """Load the scripts and agree on the number of partitions.
+        """Open, load the scripts and agree on the number of partitions.
 
         Args:
-            partition_count: How many to use, None for what the store has, or 1.
+            partition_count: How many to use, None for what the store has, or the usual.
 
         Raises:
             StoreRefused: If the store has another number.
             StoreUnavailable: If it does not answer.
         """
-        wanted = partition_count or 1
+        usual = CLUSTER_PARTITIONS if self.location.kind is Kind.CLUSTER else 1
+        wanted = partition_count or usual
         if not 1 <= wanted <= PARTITION_LIMIT:
             message = f"The number of partitions must lie between 1 and {PARTITION_LIMIT}, not {wanted}."
             raise StoreRefused(message)
-        try:
-            await self.redis.set(_PARTITIONS_KEY, wanted, nx=True)
-            found = int(await self.redis.get(_PARTITIONS_KEY) or wanted)
-            await self._load()
-        except RedisError as error:
-            raise _translated(error) from error
+        await self.open()
+        await self._router.execute(_PARTITIONS_KEY, "SET", _PARTITIONS_KEY, wanted, "NX")
+        found = int(await self._router.execute(_PARTITIONS_KEY, "GET", _PARTITIONS_KEY) or wanted)
         if partition_count is not None and found != partition_count:
             message = (
                 f"This store was set up with {found} partitions and cannot be used with {partition_count}: "
                 f"canvases would be looked for in the wrong place. Start with --partitions {found}, or without."
             )
             raise StoreRefused(message)
+        await self._router.load(self._router.links)
+        keys = [f"gesso:{{{number}}}" for number in range(found)]
         self.partitions = [
-            Partition(number, f"gesso:{{{number}}}", self.coordinator, self._call) for number in range(found)
+            Partition(number, key, self.coordinator, self._router.call) for number, key in enumerate(keys)
         ]
+        self._signals = Signals(self._router, keys, self.coordinator)
 
     async def close(self) -> None:
         """Close every connection."""
-        await self.redis.aclose()
-        await self.redis.connection_pool.disconnect()
+        await self._router.close()
 
     async def ping(self) -> None:
-        """Return if the store answers.
+        """Return if every primary answers.
 
         Raises:
-            StoreError: If it does not.
+            StoreError: If one does not.
         """
         try:
-            await self.redis.ping()
+            for redis in self.primaries:
+                await execute(redis, "PING")
         except RedisError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
+
+    @property
+    def topology(self) -> Topology:
+        """The primaries, and what each has."""
+        return self._router.topology
+
+    @property
+    def primaries(self) -> list[Redis]:
+        """A connection to each primary, in the topology's order."""
+        return [link.redis for link in self._router.links]
+
+    @property
+    def redis(self) -> Redis:
+        """A connection to the first primary: the only one of a store that is no cluster."""
+        return self.primaries[0]
 
     async def fullness(self) -> float:
-        """Return the part of its memory that the store uses; 0 where it has no limit.
+        """Return the part of its memory that the fullest primary uses; 0 where none has a limit.
 
         Raises:
-            StoreError: If it does not answer.
+            StoreError: If one does not answer.
         """
         try:
-            memory = await self.redis.info("memory")
+            memories = [await redis.info("memory") for redis in self.primaries]
         except RedisError as error:
-            raise _translated(error) from error
-        most = int(memory.get("maxmemory", 0))
-        return int(memory["used_memory"]) / most if most else 0.0
+            raise translated(error) from error
+        limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
+        return max((used / most for used, most in limited if most), default=0.0)
 
     def partition_of(self, canvas_id: CanvasId) -> Partition | None:
         """Return the partition that holds a canvas, None for an id that no canvas of this store has."""
@@ -146,76 +146,10 @@ class Store:
         digest = sha256(f"{namespace}\0{request_id}".encode()).digest()
         return self.partitions[int.from_bytes(digest[:4]) % len(self.partitions)]
 
-    @asynccontextmanager
-    async def signals(self) -> AsyncGenerator[AsyncIterator[tuple[int, str]], None]:
-        """Subscribe to the signals for this coordinator: the partition's number and the text of each."""
-        channels = {f"gesso:{{{p.number}}}:ch:{self.coordinator}": p.number for p in self.partitions}
-        channels["gesso:{0}:ch:all"] = 0
-        # A connection of its own: a blocking read must have no socket timeout, a call must.
-        redis = Redis.from_url(self.url, retry=Retry(NoBackoff(), 0), health_check_interval=5)
-        subscription = redis.pubsub(ignore_subscribe_messages=True)
-        try:
-            await subscription.subscribe(*channels)
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():  # lost as in `_fcall`
-                raise asyncio.CancelledError
-            yield self._messages(subscription, channels)
-        except RedisError as error:
-            raise _translated(error) from error
-        finally:
-            await subscription.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
-            await redis.aclose()
+    async def follow(self) -> None:
+        """Follow the store's primaries until cancelled."""
+        await self._router.run()
 
-    async def _messages(self, subscription: Any, channels: dict[str, int]) -> AsyncIterator[tuple[int, str]]:
-        async for message in subscription.listen():
-            if message["type"] == "message":
-                yield channels[message["channel"].decode()], message["data"].decode()
-
-    async def _load(self) -> None:
-        try:
-            await self.redis.function_load(self._library.source)
-        except ResponseError as error:
-            if "already exists" not in str(error):
-                raise
-
-    async def _call(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any:
-        name = self._library.function(function)
-        try:
-            try:
-                return await self._fcall(name, key, args)
-            except ResponseError as error:
-                if "Function not found" not in str(error):
-                    raise
-                await self._load()
-                return await self._fcall(name, key, args)
-        except RedisError as error:
-            raise _translated(error) from error
-        except (TimeoutError, OSError) as error:
-            message = f"the store did not answer {function} in time"
-            raise StoreUnavailable(message) from error
-
-    async def _fcall(self, name: str, key: str, args: Sequence[bytes | str | int]) -> Any:
-        # The pool's and the socket's timeouts limit it. A cancellation is let through: redis-py (8.1) loses one that
-        # comes while it looks for a connection.
-        task = asyncio.current_task()
-        before = task.cancelling() if task is not None else 0
-        try:
-            return await self.redis.execute_command("FCALL", name, 1, key, *args)  # type: ignore[no-untyped-call]
-        finally:
-            if task is not None and task.cancelling() > before:
-                raise asyncio.CancelledError
-
-
-def _translated(error: RedisError) -> StoreError:
-    if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM"):
-        return StoreFull("the store has reached its memory limit")
-    transient = (
-        RedisConnectionError,
-        RedisTimeoutError,
-        BusyLoadingError,
-        ReadOnlyError,
-        MaxConnectionsError,
-    )
-    if isinstance(error, transient) or str(error).startswith(_UNAVAILABLE):
-        return StoreUnavailable(f"the store does not answer: {error}")
-    return StoreError(str(error))
+    async def signals(self, told: Told, resumed: Resumed) -> None:
+        """Listen to the signals for this coordinator until cancelled."""
+        await self._signals.run(told, resumed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,14 @@ from gesso_server.config import ServerConfig
 from gesso_server.main import Started, serving
 from support.client import Client, client_of
 
+PARTITIONS = int(os.environ["GESSO_PARTITIONS"]) if "GESSO_PARTITIONS" in os.environ else None
+"""How many partitions the coordinators' stores have, as `make test-partitions` says."""
+
 
 @pytest.fixture
 def config(request: pytest.FixtureRequest) -> ServerConfig:
     """How the coordinator runs; `@pytest.mark.parametrize("config", …, indirect=True)` sets another."""
-    return getattr(request, "param", ServerConfig())
+    return getattr(request, "param", ServerConfig(partitions=PARTITIONS))
 
 
 @pytest.fixture

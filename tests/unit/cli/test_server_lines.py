@@ -6,23 +6,27 @@ import logging
 
 import pytest
 
-from gesso_server.cli import without_password
 from gesso_server.logs import LineFormatter
+from gesso_server.store.location import shown
 from gesso_server.store.measurement import Latency
 
 
 @pytest.mark.parametrize(
-    ("url", "shown"),
+    ("url", "text"),
     [
         ("unix:///tmp/a/store.sock", "unix:///tmp/a/store.sock"),
         ("redis://localhost:6379/1", "redis://localhost:6379/1"),
         ("redis://:secret@host:6379", "redis://:***@host:6379"),
         ("rediss://user:se:cr@et@host", "rediss://user:***@host"),
+        (
+            "redis+sentinel://a,b/s?sentinel_password=x&ssl=1",
+            "redis+sentinel://a,b/s?sentinel_password=***&ssl=1",
+        ),
     ],
 )
-def test_no_password_is_shown(url: str, shown: str) -> None:
+def test_no_password_is_shown(url: str, text: str) -> None:
     """The address of a store is shown without the password in it."""
-    assert without_password(url) == shown
+    assert shown(url) == text
 
 
 def test_a_line_of_the_log_has_the_events_fields() -> None:

@@ -7,7 +7,7 @@ redis.register_function{function_name = '@LIBRARY@_revocations_add', flags = {'a
   local key = keys.revoked(KEYS[1], ARGV[1])
   redis.call('ZREMRANGEBYSCORE', key, '-inf', call.now)
   for i = 3, #ARGV, 2 do redis.call('ZADD', key, call.now + tonumber(ARGV[2]), ARGV[i] .. '\0' .. ARGV[i + 1]) end
-  redis.call('PUBLISH', keys.channel(KEYS[1], 'all'), 'revoked')
+  redis.call('SPUBLISH', keys.channel(KEYS[1], 'all'), 'revoked')
   return 1
 end}
 

@@ -3,7 +3,9 @@
 -- KEYS[1] partition
 -- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
 --     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
--- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to, version of the table of limits}.
+-- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to, version of the
+-- table of limits, the canary: a number that only grows, so a coordinator that sees it go back knows that the store has
+-- lost what it had acknowledged}.
 
 local SLICE = 200
 
@@ -108,5 +110,6 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   local next_look = redis.call('ZRANGE', keys.unsettled(K), 0, 0, 'WITHSCORES')
   local at = math.min(tonumber(next_due[2] or math.huge), tonumber(next_look[2] or math.huge))
   local wait = at < math.huge and math.max(0, at - call.now) or -1
-  return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0')}
+  return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0'),
+    redis.call('INCR', keys.canary(K))}
 end}

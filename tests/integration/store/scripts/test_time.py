@@ -147,7 +147,7 @@ async def test_ended_canvas_is_removed_whole(rig: Rig) -> None:
     left = {key for key in await rig.keys() - before if canvas.id in key or expired.id in key}
     assert not left
     others = {key.removeprefix("gesso:{0}:") for key in await rig.keys() - before}
-    assert others <= {"clock", "i:default:default"}
+    assert others <= {"canary", "clock", "i:default:default"}
 
 
 @pytest.mark.parametrize("config", [FORGETFUL], indirect=True)
@@ -239,16 +239,25 @@ async def test_other_coordinator_is_told(rig: Rig, other_store: Store) -> None:
     """What a coordinator waits for reaches it by its channel: ends of nodes, and work for its idle sessions."""
     canvas = await rig.submit(chain(call("a"), call("b")))
     there = other_store.partitions[0]
-    async with asyncio.timeout(LIMIT_SECONDS), other_store.signals() as signals:
+    heard: asyncio.Queue[tuple[int, str]] = asyncio.Queue()
+    listening = asyncio.Event()
+    async with asyncio.timeout(LIMIT_SECONDS), asyncio.TaskGroup() as group:
+        task = group.create_task(
+            other_store.signals(
+                lambda number, text: heard.put_nowait((number, text)), lambda _numbers, _anew: listening.set()
+            )
+        )
+        await listening.wait()
         assert await there.watch(NAMESPACE, canvas.id, 1)
         worker = await ready(rig)
         idle = rig.worker(queues=("later",))
         await idle.hello()
         await there.exchange(idle.id, 1, Frame(), want=1, others_idle=False)
         await rig.submit(call("c", queue="later"))
-        assert await anext(signals) == (0, "wake default later 1")
+        assert await heard.get() == (0, "wake default later 1")
         await worker.drain()
-        assert await anext(signals) == (0, f"end {canvas.id} 1")
+        assert await heard.get() == (0, f"end {canvas.id} 1")
+        task.cancel()
 
 
 async def test_own_waits_are_answered_by_the_call(rig: Rig) -> None:

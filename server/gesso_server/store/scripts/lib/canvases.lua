@@ -85,7 +85,7 @@ local function tell(call, canvas)
           if coordinator == call.coordinator then
             call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas, part[i])}
           else
-            redis.call('PUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
+            redis.call('SPUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
           end
         end
         redis.call('HDEL', watchers, part[i])

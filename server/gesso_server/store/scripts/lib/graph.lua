@@ -166,7 +166,7 @@ local function cancel_held(call, canvas, node, state, terminate)
   local sid = redis.call('HGET', keys.numbers(call.K), node.session) or ''
   local coordinator = redis.call('HGET', keys.session(call.K, sid), 'coordinator')
   if coordinator then
-    redis.call('PUBLISH', keys.channel(call.K, coordinator), table.concat({'cancel', sid, canvas.id, node.index,
+    redis.call('SPUBLISH', keys.channel(call.K, coordinator), table.concat({'cancel', sid, canvas.id, node.index,
       node.deliveries, node.nonce, terminate and 1 or 0}, ' '))
   end
 end

@@ -7,6 +7,7 @@ local keys = {}
 
 -- of a partition
 function keys.clock(K) return K .. ':clock' end                          -- string: high-water mark of `now`, ms
+function keys.canary(K) return K .. ':canary' end                        -- string: how often it was swept
 function keys.request(K, ns, id) return K .. ':req:' .. ns .. ':' .. id end -- string: canvas id, digest; TTL 24 h
 function keys.sessions(K) return K .. ':sessions' end                     -- zset: session -> lease deadline, ms
 function keys.session(K, sid) return K .. ':s:' .. sid end                -- hash: epoch, seq, grants, queues, ...

@@ -87,7 +87,7 @@ function ready.wake(call)
           own[#own + 1] = pushed.queue
           own[#own + 1] = pushed.count
         else
-          redis.call('PUBLISH', keys.channel(call.K, coordinator),
+          redis.call('SPUBLISH', keys.channel(call.K, coordinator),
             'wake ' .. pushed.ns .. ' ' .. pushed.queue .. ' ' .. pushed.count)
         end
       end
