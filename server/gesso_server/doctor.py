@@ -15,20 +15,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 from rich.text import Text
 
-from gesso_server.cli import FAILED, STORE_SCHEMES, UNREACHABLE, Output, bad_store, without_password
+from gesso_server.cli import FAILED, UNREACHABLE, Output, check_location
 from gesso_server.config import DEFAULT_PORT
 from gesso_server.promises import Finding, Verdict, findings
 from gesso_server.store.embedded.address import read_address
 from gesso_server.store.errors import StoreError
-from gesso_server.store.measurement import (
-    Health,
-    Latency,
-    measure_fsync,
-    measure_round_trip,
-    measure_write,
-    read_health,
-)
-from gesso_server.store.requirements import StoreFacts, read_facts
+from gesso_server.store.examination import Server
+from gesso_server.store.examination import examine as examine_server
+from gesso_server.store.location import Kind, shown
+from gesso_server.store.measurement import Latency, measure_fsync
 from gesso_server.store.store import Store
 
 _COORDINATOR_LIMIT = timedelta(seconds=2)
@@ -45,10 +40,9 @@ class Report:
     """What was found out."""
 
     store: str
-    facts: StoreFacts
-    health: Health
-    round_trip: Latency
-    write: Latency
+    kind: Kind
+    servers: tuple[Server, ...]
+    """The primaries."""
     fsync: Latency | None
     """Of the disk under the data directory; None where that is not known."""
     findings: tuple[Finding, ...]
@@ -60,7 +54,7 @@ def command(
     *,
     store: Annotated[
         str | None,
-        typer.Option(envvar="GESSO_STORE", metavar="URL", help="The store: redis://, rediss:// or unix://."),
+        typer.Option(envvar="GESSO_STORE", metavar="URL", help="The store, as `gesso server` takes it."),
     ] = None,
     data: Annotated[
         Path, typer.Option(envvar="GESSO_DATA", metavar="DIR", help="Or the data directory of one that runs.")
@@ -75,13 +69,13 @@ def command(
 ) -> None:
     """Examine a store: its settings, how fast it is, and which promises hold with it.
 
-    It looks at the store in --store, or at the one that runs on the data directory. It writes one small key and
-    removes it again. It ends with 1 if a promise cannot hold.
+    It looks at the store in --store, or at the one that runs on the data directory; behind Sentinels at the primary,
+    of a cluster at every primary. It says what a failover can lose, and what to change. It writes one small key to each
+    and removes it again. It ends with 0, with 1 if a promise cannot hold, or with 3 if the store does not answer.
 
         gesso doctor --store redis://localhost:6379
     """
-    if store is not None and not store.startswith(STORE_SCHEMES):
-        raise typer.BadParameter(bad_store(store))
+    check_location(store)
     local = read_address(data) if store is None else None
     url = store or (local and local.url)
     if not url:
@@ -118,16 +112,18 @@ async def examine(url: str, data: Path | None, address: str) -> Report:
     """
     store = Store(url, "doctor")
     try:
-        await store.ping()
-        facts, health = await read_facts(store.redis), await read_health(store.redis)
+        await store.open()
+        kind = store.location.kind
+        servers = [
+            await examine_server(str(primary), client, kind, store.topology.tag_on(primary))
+            for primary, client in zip(store.topology.primaries, store.primaries, strict=True)
+        ]
         return Report(
-            store=without_password(url),
-            facts=facts,
-            health=health,
-            round_trip=await measure_round_trip(store.redis),
-            write=await measure_write(store.redis),
+            store=shown(url),
+            kind=kind,
+            servers=tuple(servers),
             fsync=await asyncio.to_thread(measure_fsync, data) if data else None,
-            findings=findings(facts, health),
+            findings=findings(servers, kind, covered=store.topology.covered),
             coordinator=await look_for_coordinator(address),
         )
     finally:
@@ -154,16 +150,13 @@ async def look_for_coordinator(address: str) -> str:
 def show(report: Report) -> None:
     """Print a report for a person."""
     console = Console(soft_wrap=True, highlight=False)
-    facts = report.facts
-    limit = f"of {_mebibytes(facts.maxmemory_bytes)}" if facts.maxmemory_bytes else "of no limit"
-    fsync = f", the disk's fsync {_shown(report.fsync)}" if report.fsync else ""
-    head = {
-        "store": f"{report.store} ({facts.engine.capitalize()} {facts.version})",
-        "holds": f"{_mebibytes(report.health.memory_bytes)} {limit}, {facts.replica_count} replicas",
-        "takes": f"round trip {_shown(report.round_trip)}, write {_shown(report.write)}{fsync}",
-        "coordinator": report.coordinator,
-    }
-    for name, text in head.items():
+    lines = [("store", f"{report.store} ({report.kind}, {len(report.servers)} primaries)")]
+    for server in report.servers:
+        lines += _described(server)
+    if report.fsync:
+        lines.append(("disk", f"fsync {_shown(report.fsync)}"))
+    lines.append(("coordinator", report.coordinator))
+    for name, text in lines:
         console.print(f"{name:12} {text}", markup=False)
     console.print()
     for finding in report.findings:
@@ -172,17 +165,43 @@ def show(report: Report) -> None:
         console.print(Text(f"         {finding.reason}", style="dim"))
 
 
+def _described(server: Server) -> list[tuple[str, str]]:
+    facts, health = server.facts, server.health
+    limit = f"of {_mebibytes(facts.maxmemory_bytes)}" if facts.maxmemory_bytes else "of no limit"
+    replicas = f"{facts.replica_count} replicas"
+    if facts.replica_count:
+        replicas += f", {health.lag_bytes or 0} bytes and {health.lag_seconds or 0} s behind"
+    write = f", write {_shown(server.write)}" if server.write else ""
+    return [
+        ("primary", f"{server.address} ({facts.engine.capitalize()} {facts.version})"),
+        ("  holds", f"{_mebibytes(health.memory_bytes)} {limit}, {replicas}"),
+        ("  takes", f"round trip {_shown(server.round_trip)}{write}"),
+    ]
+
+
 def described(report: Report) -> dict[str, object]:
     """Return a report as plain data."""
-    latencies = {"round_trip": report.round_trip, "write": report.write, "fsync": report.fsync}
     return {
         "store": report.store,
+        "kind": report.kind,
         "coordinator": report.coordinator,
-        "facts": asdict(report.facts) | {"version": str(report.facts.version)},
-        "health": asdict(report.health),
-        "latency_ms": {name: _milliseconds(latency) for name, latency in latencies.items() if latency},
+        "primaries": [
+            {
+                "address": server.address,
+                "facts": asdict(server.facts) | {"version": str(server.facts.version)},
+                "health": asdict(server.health),
+                "missing_commands": server.missing,
+                "latency_ms": _latencies(round_trip=server.round_trip, write=server.write),
+            }
+            for server in report.servers
+        ],
+        "latency_ms": _latencies(fsync=report.fsync),
         "findings": [asdict(finding) for finding in report.findings],
     }
+
+
+def _latencies(**known: Latency | None) -> dict[str, dict[str, float]]:
+    return {name: _milliseconds(latency) for name, latency in known.items() if latency}
 
 
 def _milliseconds(latency: Latency) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import tempfile
 import time
@@ -21,6 +22,7 @@ _FSYNCS = 30
 _KEY_LIFE = timedelta(minutes=1)
 _VALUE_BYTES = 150  # about what one task takes
 _DRAFT_BYTES = 4096
+_REPLICA = re.compile(r"slave\d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,14 @@ class Health:
     memory_bytes: int
     min_replicas_to_write: int | None
     """How many replicas must be there for it to take a write."""
+    min_replicas_max_lag: int | None = None
+    """Seconds after which a replica that is silent counts as gone."""
+    lag_seconds: int | None = None
+    """Seconds since the slowest replica was heard from. None without replicas."""
+    lag_bytes: int | None = None
+    """How far it is behind. None without replicas."""
+    full_coverage: bool | None = None
+    """Of a node of a cluster: whether it stops when any other primary is gone without a replica in its place."""
 
 
 async def read_health(client: Redis) -> Health:
@@ -66,12 +76,21 @@ async def read_health(client: Redis) -> Health:
     except (RedisError, OSError) as error:
         raise StoreUnavailable(f"The store does not answer: {error}") from error
     status = info.get("aof_last_write_status")
-    needed = config.get("min-replicas-to-write")
+    needed, lag = config.get("min-replicas-to-write"), config.get("min-replicas-max-lag")
+    replicas = [
+        value for name, value in info.items() if _REPLICA.fullmatch(str(name)) and isinstance(value, dict)
+    ]
+    offset = int(info.get("master_repl_offset", 0))
+    coverage = config.get("cluster-require-full-coverage")
     return Health(
         replica=str(info.get("role")) in {"slave", "replica"},
         writing=None if status is None else str(status) == "ok",
         memory_bytes=int(info.get("used_memory", 0)),
         min_replicas_to_write=None if needed is None else int(needed),
+        min_replicas_max_lag=None if lag is None else int(lag),
+        lag_seconds=max((int(replica.get("lag", 0)) for replica in replicas), default=None),
+        lag_bytes=max((max(offset - int(replica.get("offset", 0)), 0) for replica in replicas), default=None),
+        full_coverage=None if coverage is None else coverage == "yes",
     )
 
 
@@ -84,13 +103,17 @@ async def measure_round_trip(client: Redis) -> Latency:
     return await _measured(client.ping)
 
 
-async def measure_write(client: Redis) -> Latency:
+async def measure_write(client: Redis, tag: str = "0") -> Latency:
     """Return how long the store takes to acknowledge a small write, to a key that is removed again.
+
+    Args:
+        client: A connection to a primary.
+        tag: Hash tag of the key, one whose slot the primary has.
 
     Raises:
         StoreUnavailable: If it does not answer.
     """
-    key = f"gesso:{{0}}:doctor:{secrets.token_hex(8)}"
+    key = f"gesso:{{{tag}}}:doctor:{secrets.token_hex(8)}"
     value = b"x" * _VALUE_BYTES
     try:
         return await _measured(lambda: client.set(key, value, ex=_KEY_LIFE))
@@ -129,7 +152,13 @@ async def _measured(call: Callable[[], Awaitable[object]], count: int = _CALLS) 
 
 async def _config(client: Redis) -> dict[str, str]:
     try:
-        found = await client.config_get("min-replicas-to-write")
+        found = await client.config_get(
+            "min-replicas-to-write", "min-replicas-max-lag", "cluster-require-full-coverage"
+        )
     except ResponseError:  # its owner has taken CONFIG away
         return {}
-    return {str(name): str(value) for name, value in found.items()}
+    return {_text(name): _text(value) for name, value in found.items()}
+
+
+def _text(text: object) -> str:
+    return text.decode() if isinstance(text, bytes) else str(text)
