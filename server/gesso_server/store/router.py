@@ -14,12 +14,17 @@ from typing import Any
 
 from redis.crc import key_slot
 from redis.exceptions import (
+    AskError,
     BusyLoadingError,
+    ClusterDownError,
+    MasterDownError,
     MaxConnectionsError,
+    MovedError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -40,8 +45,7 @@ _REDIRECTIONS = 5
 _ACKNOWLEDGED = frozenset({"submit", "naming_set", "grow_join"})
 """Functions after which a client is told that a canvas is accepted."""
 _UNAVAILABLE = (
-    "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS",
-    "UNBLOCKED", "MOVED",
+    "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED",
 )  # fmt: skip
 
 
@@ -181,14 +185,12 @@ class Router:
 
     async def _cleared(self, link: Link, key: str, error: ResponseError) -> bool:
         """Whether what was in the way of a call, which was not applied, is so no more."""
-        text = str(error)
-        if "Function not found" in text:
+        if "Function not found" in str(error):
             await self.load([link])
             return True
-        if text.startswith("MOVED "):
-            _, slot, place = text.split(" ")
-            host, _, port = place.rpartition(":")
-            self._adopt(self.topology.moved(int(slot), Endpoint(host or link.endpoint.host, int(port))))
+        if isinstance(error, MovedError):
+            primary = Endpoint(error.host or link.endpoint.host, error.port)
+            self._adopt(self.topology.moved(error.slot_id, primary))
             self._hurry.set()
             return True
         if isinstance(error, ReadOnlyError):
@@ -197,7 +199,7 @@ class Router:
             except StoreError:
                 return False
             return self.link(key) is not link
-        if text.startswith(("ASK ", "TRYAGAIN ")):
+        if isinstance(error, (AskError, TryAgainError)):
             _log.warning(
                 "slot.migrating slot=%d: its partitions wait until it has moved; with atomic migration they go on",
                 self._slot(key),
@@ -243,10 +245,11 @@ def translated(error: RedisError | OSError) -> StoreError:
     if isinstance(error, OutOfMemoryError) or str(error).startswith("OOM"):
         return StoreFull("the store has reached its memory limit")
     transient = (
-        RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError, OSError,
+        RedisConnectionError, RedisTimeoutError, BusyLoadingError, ReadOnlyError, MaxConnectionsError,
+        ClusterDownError, MasterDownError, TryAgainError, MovedError, OSError,
     )  # fmt: skip
     if isinstance(error, transient) or str(error).startswith(_UNAVAILABLE):
         return StoreUnavailable(f"the store does not answer: {error}")
-    if str(error).startswith("ASK "):
+    if isinstance(error, AskError) and not isinstance(error, MovedError):
         return StoreUnavailable("the partition is being moved key by key, and waits until it has")
     return StoreError(str(error))

@@ -114,6 +114,7 @@ def test_rights_that_are_missing_are_named(
     ],
 )
 def test_who_takes_a_primarys_place_is_told(
+    *,
     kind: Kind,
     replicas: int,
     full_coverage: bool | None,
