@@ -20,7 +20,7 @@ CODE := $(wildcard client worker server tests tools bench examples)
 
 .PHONY: help
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 # --- environments ----------------------------------------------------------------------------
 
@@ -54,7 +54,7 @@ $(NODE): package.json package-lock.json
 
 # --- running ---------------------------------------------------------------------------------
 
-.PHONY: demo test test-long fuzz chaos soak bench
+.PHONY: demo test test-long test-partitions fuzz chaos soak bench
 DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
@@ -73,6 +73,11 @@ chaos: $(FULL) ## Kill, freeze and cut off everything under load, with the lease
 
 soak: $(FULL) ## Run under mixed load for GESSO_SOAK_MINUTES (30), and see that nothing grows
 	$(BIN)/python -m pytest -s -m long tests/chaos/test_soak.py $(ARGS)
+
+test-partitions: $(FULL) ## Run what touches several partitions with four of them
+	GESSO_PARTITIONS=4 $(BIN)/python -m pytest tests/integration/rpc tests/acceptance/test_coordinator_death.py \
+		tests/acceptance/test_store_death.py tests/acceptance/test_worker_death.py tests/acceptance/test_results.py \
+		tests/acceptance/test_failures.py tests/acceptance/test_live_equals_reference.py $(ARGS)
 
 bench: $(FULL) ## Measure throughput and round trips
 	$(BIN)/python bench/run.py $(ARGS)

@@ -46,11 +46,13 @@ def test_submission_waits_for_a_coordinator_that_starts_again(system: System) ->
     assert submitted.result(30) == 4
 
 
-@pytest.mark.parametrize("dying", [0, 1])
-def test_group_survives_kill_of_one_of_two_coordinators(system: System, ledger: Ledger, dying: int) -> None:
+@pytest.mark.parametrize(("dying", "partitions"), [(0, 1), (1, 1), (0, 4)])
+def test_group_survives_kill_of_one_of_two_coordinators(
+    system: System, ledger: Ledger, dying: int, partitions: int
+) -> None:
     """Clients and workers that know both addresses go on with the one that lives, whichever dies."""
     store = system.store()
-    pair = [system.coordinator(store=store), system.coordinator(store=store)]
+    pair = [system.coordinator(f"--partitions={partitions}", store=store) for _ in range(2)]
     workers = [system.worker(*pair), system.worker(*pair)]
     system.client(*pair)
 
@@ -84,10 +86,11 @@ def test_group_survives_a_coordinator_that_hangs(system: System, ledger: Ledger,
     assert result.completed_count() == COUNT
 
 
-def test_two_coordinators_serve_the_same_clients_and_workers(system: System) -> None:
+@pytest.mark.parametrize("partitions", [1, 4])
+def test_two_coordinators_serve_the_same_clients_and_workers(system: System, partitions: int) -> None:
     """What is submitted through one is worked on through the other, and waited for at either."""
     store = system.store()
-    first, second = system.coordinator(store=store), system.coordinator(store=store)
+    first, second = (system.coordinator(f"--partitions={partitions}", store=store) for _ in range(2))
     system.worker(second)
     one, other = system.client(first), system.client(second)
     header = [call("add", number, number) for number in range(10)]

@@ -108,7 +108,7 @@ def draining() -> Refusal:
     return Refusal(grpc.StatusCode.UNAVAILABLE, "DRAINING", text, retry_delay=_SOON)
 
 
-def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911  a table, a row each
+def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a table, a row each
     """Return what a client may see of an error."""
     match error:
         case Refusal():

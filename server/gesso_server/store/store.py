@@ -130,7 +130,7 @@ class Store:
             StoreError: If one does not answer.
         """
         try:
-            memories = [await redis.info("memory") for redis in self.primaries]
+            memories = [await execute(redis, "INFO", "memory") for redis in self.primaries]
         except RedisError as error:
             raise translated(error) from error
         limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
