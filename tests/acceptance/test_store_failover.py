@@ -24,6 +24,8 @@ HEADER = 5
 SUM = sum(range(HEADER))
 PARTITIONS = 8
 WAIT_SECONDS = 40
+IN_FLIGHT = 4
+"""What two workers and one client have under way at one instant: as much may be within the replication lag."""
 
 
 @dataclass
@@ -65,18 +67,21 @@ class Load:
     def account(self) -> str:
         """Check the ledger, and return what was lost and what ran more than once."""
         counts = self.ledger.counts()
-        assert self.ended + len(self.lost) == len(self.results)
-        for name in self.results:
-            assert name in self.lost or counts[f"body-{name}"] == 1, (
-                f"{name}: {counts[f'body-{name}']} bodies"
-            )
+        bodies = {name: counts[f"body-{name}"] for name in self.results}
+        assert all(times >= 1 for name, times in bodies.items() if name not in self.lost)
+        twice = [name for name, times in bodies.items() if times > 1]
+        assert len(self.lost) + len(twice) <= IN_FLIGHT, f"lost {self.lost}, bodies twice {twice}"
         again = sum(times - 1 for times in counts.values())
-        return f"{len(self.results)} canvases, {self.ended} ended, {len(self.lost)} lost, {again} tasks ran again"
+        return (
+            f"{len(self.results)} canvases, {self.ended} ended, {len(self.lost)} lost, {len(twice)} bodies twice, "
+            f"{again} tasks run again"
+        )
 
 
 def failed_over(system: System, ledger: Ledger, store: Servers, victim: int, *, stop: bool = False) -> None:
     """Kill (or stop) a primary under load, with two coordinators and two workers, and check what came of it."""
     options = (f"--partitions={PARTITIONS}",) if isinstance(store, Cluster) else ()
+    system.lease_seconds, system.grace_seconds = 30, 10  # the product's own: what runs outlives the failover
     pair = [system.coordinator(*options, store=store) for _ in range(2)]
     workers = [system.worker(*pair), system.worker(*pair)]
     system.client(*pair)
