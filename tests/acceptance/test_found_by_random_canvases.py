@@ -154,3 +154,35 @@ def test_group_inside_a_group_is_unrolled_however_it_is_sent(
 
     assert reference.last is not None
     assert reference.last.value == [canvas_tasks.digest(label) for label in range(6)]
+
+
+@pytest.mark.usefixtures("_nothing_ahead")
+@pytest.mark.parametrize("shape", [group, lambda members: chord(members, sig("work", 9))])
+def test_link_passes_over_a_generator_that_yields_nothing(live: Live, shape: Callable[[Any], Any]) -> None:
+    """The first member that there is has it, however deep the generators lie."""
+    header = group([group(group(iter([])) for _ in range(2)), sig("work", 1), sig("work", 2)])
+    header.link(sig("work", 3))
+    header.link_error(sig("told_id", 4))
+
+    reference = same(live, shape(header))
+
+    assert len([node for node in reference.nodes if node.parent is not None and node.task]) == 1 + (
+        shape is not group
+    )
+
+
+@pytest.mark.parametrize("shape", [group, lambda members: chord(members, sig("work", 9)), list])
+@pytest.mark.parametrize("lazy", [list, iter])
+def test_links_of_a_chord_with_nothing_as_its_body_are_the_headers(
+    live: Live, shape: Callable[[Any], Any], lazy: Callable[[list[Any]], Any]
+) -> None:
+    """It is its header: a link runs behind the first member, an error link for each that fails."""
+    bare = chord(lazy([sig("work", 1), sig("fail", 2), sig("fail", 3)]), chain())
+    bare.link(sig("work", 4))
+    bare.link_error(sig("told_id", 5))
+    made = shape([bare, sig("work", 6)])
+
+    reference = same(live, bare if isinstance(made, list) else made)
+
+    ran = [node.task.rpartition(".")[2] for node in reference.nodes if node.state == "SUCCESS"]
+    assert ran.count("told_id") == 2

@@ -43,7 +43,7 @@ def _plain(value: Any) -> Any:
     """Return a value as it is noted; ids that nobody chose are all the same."""
     match value:
         case Outcome():
-            return [value.state, value.value, told(value.error) if value.error else None]
+            return [value.state, _plain(value.value), told(value.error) if value.error else None]
         case list() | tuple():
             return [_plain(each) for each in value]
         case str():
@@ -57,7 +57,7 @@ def digest(label: int, *got: Any) -> int:
 
     def known(value: Any) -> Any:
         if isinstance(value, Outcome):
-            return [value.state, value.value]
+            return [value.state, known(value.value)]
         return [known(each) for each in value] if isinstance(value, (list, tuple)) else value
 
     return zlib.crc32(json.dumps([label, known(got)]).encode())

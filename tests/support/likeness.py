@@ -153,13 +153,14 @@ def _contested(node: Node) -> bool:
     fates = {member.fate for member in (*node.members, *node.dropped)}
     if node.join is None or node.fate in {Fate.UPSTREAM, Fate.CANCELLED}:
         return False
+    mixed = bool(fates & _BAD) and Fate.IGNORED in fates  # only one of them is an error to fail with
     match node.join.policy:
         case joins.All():
-            return (bool(fates & _BAD) and Fate.IGNORED in fates) or len(node.adders) > 1
+            return mixed or len(node.adders) > 1
         case joins.Quorum(needed):
-            return bool(node.adders) or _success_count(node) > needed
+            return bool(node.adders) or _success_count(node) > needed or (mixed and node.fate is Fate.FAILED)
         case joins.First():
-            return bool(node.adders) or _success_count(node) > 1
+            return bool(node.adders) or _success_count(node) > 1 or (mixed and node.fate is Fate.FAILED)
         case _:
             return len(node.adders) > 1
 

@@ -102,9 +102,9 @@ class Reference:
         for step in steps:
             if isinstance(step, Group):
                 members = list(_members(step.members))
-                if not members:
+                if not members and not _kept(step):
                     continue
-                if len(members) == 1 and not step.keep:
+                if len(members) == 1 and not _kept(step):
                     now = self._run(members[0], now or before) or now
                     continue
             now = self._run(step, now or before)
@@ -131,6 +131,11 @@ def _flat(chain: Chain) -> list[Element]:
     for step in chain.steps:
         found += _flat(step) if isinstance(step, Chain) else [step]
     return found
+
+
+def _kept(group: Group) -> bool:
+    """A group is kept, too, if one that is unrolled into it is."""
+    return group.keep or any(isinstance(member, Group) and _kept(member) for member in group.members)
 
 
 def _members(members: tuple[Element, ...]) -> list[Element]:

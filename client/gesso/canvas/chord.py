@@ -127,15 +127,17 @@ class Chord(Canvas):
         self.tasks.set_immutable(immutable)
 
     def linked(self, key: str, canvas: Canvas) -> Canvas:
-        """Link a canvas of our own to the body, now or when there is one."""
-        return super().linked(key, canvas) if self.body is None else self.body.linked(key, canvas)
+        """Link a canvas of our own to the body, now or when there is one; to the header where the body is nothing."""
+        if self.body is None:
+            return super().linked(key, canvas)
+        return (self.tasks if self.body.known_empty else self.body).linked(key, canvas)
 
     def complete(self, body: Canvas) -> None:
         """Take a canvas of our own as the body, in place of the one there may be."""
         self.body = body
         for key in opts.LINKS:
             for one in self.options.pop(key, ()):
-                body.linked(key, one)
+                self.linked(key, one)
 
     def stamped(self, stamping: Stamping) -> None:
         """Stamp the header, then the body; the chord shows the body's stamps as its own."""

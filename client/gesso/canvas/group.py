@@ -273,8 +273,14 @@ class Group(Canvas):
         return members
 
     def hand_links_down(self) -> None:
-        """Link what is linked to the group to its members instead."""
+        """Link what is linked to the group to its members instead.
+
+        It is used up. Which member is the first is not known before lazy groups inside are read: they are then
+        unrolled here.
+        """
         links, error_links = (self.options.pop(key, []) for key in opts.LINKS)
+        if not links and not error_links:
+            return
 
         def linked(member: Canvas) -> None:
             for one in error_links:
@@ -285,8 +291,23 @@ class Group(Canvas):
             while links and not nothing:
                 member.link(links.pop(0))
 
-        if links or error_links:
-            self.for_each(linked)
+        if self.lazy:
+            self.tasks = Lazy(self.unrolled())
+        self.for_each(linked)
+
+    @property
+    def lazy(self) -> bool:
+        """Whether members are still to be read, among them those of groups that are unrolled into it."""
+        return isinstance(self.tasks, Lazy) or any(
+            isinstance(member, Group) and member.dissolves and member.lazy for member in self.tasks
+        )
+
+    def unrolled(self) -> Iterator[Canvas]:
+        """Return its members as they are read, those of lazy groups directly inside in their place.
+
+        Those have the options and links of the group that they were in.
+        """
+        return _unrolled(self.tasks)
 
     def apply_async(
         self,
@@ -349,6 +370,19 @@ def _members(tasks: tuple[Any, ...], app: Sender | None) -> Members:
     if isinstance(only, Iterable):
         return Lazy(only).mapped(lambda read: (as_element(task, app) for task in read))
     return [as_canvas(only, app)]
+
+
+def _unrolled(members: Members) -> Iterator[Canvas]:
+    for member in members.stream() if isinstance(members, Lazy) else members:
+        if isinstance(member, Group) and member.dissolves and member.lazy:
+            inner = member.copy()
+            inner.hand_links_down()
+            handed = opts.handed_down(inner.options)
+            for each in inner.unrolled():
+                each.merge((), {}, handed)
+                yield each
+        else:
+            yield member
 
 
 def _copied(members: Members) -> Any:

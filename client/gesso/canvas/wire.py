@@ -21,7 +21,7 @@ from gesso.canvas import options as opts
 from gesso.canvas.base import Canvas
 from gesso.canvas.chain import Chain
 from gesso.canvas.chord import Chord
-from gesso.canvas.group import Group, Members
+from gesso.canvas.group import Group
 from gesso.canvas.joins import Join
 from gesso.canvas.lazy import Lazy
 from gesso.canvas.maps import Chunks, Map, OverItems, Starmap
@@ -164,12 +164,12 @@ class _Writer:
             options = {}
 
     def _group(self, group: Group, out: pb.Canvas, given: Options, path: str, depth: int) -> None:
-        out.group.keep = group.keep or _is_lazy(group.tasks)
+        out.group.keep = group.keep or group.lazy
         out.group.SetInParent()
         out.task_id = group.id or ""
         _write_join(group.join, out.group)
         options = self._merged(opts.handed_down(group.options), given)
-        self._members(group.tasks, out.members, options, (path, "members"), depth)
+        self._members(group, out.members, options, (path, "members"), depth)
 
     def _chord(self, chord: Chord, out: pb.Canvas, given: Options, path: str, depth: int) -> None:
         if chord.body is None:
@@ -185,32 +185,26 @@ class _Writer:
             header = header.copy()
             header.hand_links_down()
         inner = self._merged(opts.handed_down(header.options), options)
-        self._members(header.tasks, out.header, inner, (path, "header"), depth)
+        self._members(header, out.header, inner, (path, "header"), depth)
         later = opts.without(options, ("countdown", "eta")) if options else options
         self.write(chord.body, out.body, later, f"{path}.body", depth + 1)
 
     def _members(
-        self, members: Members, out: Children, options: Options, place: tuple[str, str], depth: int
+        self, group: Group, out: Children, options: Options, place: tuple[str, str], depth: int
     ) -> None:
         path, field = place
-        if self._opened is not None and _is_lazy(members):
-            self._opened.append(OpenGroup(path, self._read(members, options, depth)))
+        if self._opened is not None and group.lazy:
+            self._opened.append(OpenGroup(path, self._read(group, options, depth)))
             return
+        members = group.tasks
         paths = f"{path}.{field}" if self._opened is not None else ""
         for index, member in enumerate(members.stream() if isinstance(members, Lazy) else members):
             inside = f"{paths}[{index}]" if paths else ""
             self.write(member, out.add(), options, inside, depth + 1)
 
-    def _read(self, members: Members, options: Options, depth: int) -> Iterator[pb.Canvas]:
+    def _read(self, group: Group, options: Options, depth: int) -> Iterator[pb.Canvas]:
         inside = _Writer(self._encoding, self._error_links_on_header, None)
-        for member in members.stream() if isinstance(members, Lazy) else members:
-            if isinstance(member, Group) and member.dissolves and _is_lazy(member.tasks):
-                # Its members grow where it stands, as this group's own.
-                group = member.copy()
-                group.hand_links_down()
-                handed = self._merged(opts.handed_down(group.options), options)
-                yield from self._read(group.tasks, handed, depth)
-                continue
+        for member in group.unrolled():
             message = pb.Canvas()
             inside.write(member, message, options, "", depth + 1)
             yield message
@@ -247,13 +241,6 @@ class _Writer:
         merged = dict(own)
         opts.merge(merged, given)
         return merged
-
-
-def _is_lazy(members: Members) -> bool:
-    """Return whether members are still to be read, among them those of groups that are unrolled."""
-    return isinstance(members, Lazy) or any(
-        isinstance(each, Group) and each.dissolves and _is_lazy(each.tasks) for each in members
-    )
 
 
 def _write_join(join: Join, out: pb.Group | pb.Chord) -> None:

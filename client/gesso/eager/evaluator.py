@@ -143,7 +143,7 @@ class Evaluator:
             node.inherit(place.source)
         groups = (*place.groups, node)
         inside = replace(place, begins=True, join=tally, groups=groups, id=None)
-        members = _members(group) if _is_lazy(group) else list(_members(group))
+        members = _members(group) if group.lazy else list(_members(group))
         if isinstance(members, list):
             tally.expect(len(members))
         for member in members:
@@ -345,13 +345,6 @@ def _flat(group: Group) -> Iterator[Canvas]:
             yield _with_body(member)
         elif not _is_nothing(member):
             yield member
-
-
-def _is_lazy(group: Group) -> bool:
-    """Return whether it is not known how many members a group has, before they are read."""
-    return isinstance(group.tasks, Lazy) or any(
-        isinstance(each, Group) and each.dissolves and _is_lazy(each) for each in group.tasks
-    )
 
 
 def _unwanted() -> Node:

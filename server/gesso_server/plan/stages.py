@@ -38,6 +38,8 @@ class Fan:
     """Of one that grows and has no member yet: what hangs behind the first one that comes."""
     error_links: tuple[Element, ...] = ()
     """Of one that grows: what hangs behind the failure of those that come."""
+    kept: bool = False
+    """Whether it stays a fan in a chain whatever it comes to."""
 
 
 Stage: TypeAlias = Call | Fan
@@ -52,11 +54,13 @@ def stages(element: Element) -> Stages:
         case Chain():
             return _guarded(_linked(_chain(element.steps), element.links), element.error_links)
         case Group():
-            fan = _fan(element.members, element)
+            fan = _fan(element.members, element, kept=_kept(element))
             return _guarded(_linked((fan,), element.links), element.error_links)
         case Chord():
+            header: Stages = (_fan(element.header, element, kept=True),)
             body = _guarded(_linked(stages(element.body), element.links), element.error_links)
-            header: Stages = (_fan(element.header, element),)
+            if not body:
+                return _guarded(_linked(header, element.links), element.error_links)
             if element.error_links_on_header:
                 header = _guarded(header, element.error_links + element.body.error_links)
             return (*header, *body)
@@ -70,35 +74,23 @@ def _chain(steps: tuple[Element, ...]) -> Stages:
     for step in steps:
         found = stages(step)
         match found:
-            case (Fan(members=(), policy=policy, open_index=None) as fan,) if (
-                not _kept(step) and policy == _DEFAULT
-            ):
-                empty_group = (fan,)
-            case (Fan(members=(only,), policy=policy, open_index=None),) if (
-                not _kept(step) and policy == _DEFAULT
-            ):
+            case (Fan(members=(), policy=policy, open_index=None, kept=False),) if policy == _DEFAULT:
+                empty_group = found
+            case (Fan(members=(only,), policy=policy, open_index=None, kept=False),) if policy == _DEFAULT:
                 joined.extend(only)
             case _:
                 joined.extend(found)
     return tuple(joined) or empty_group
 
 
-def _kept(step: Element) -> bool:
-    """Return whether a step is a fan whatever it comes to; a group or a chain is if one that goes into it is."""
-    match step:
-        case Chord():
-            return True
-        case Chain():
-            return any(map(_kept, step.steps))
-        case Group():
-            inner = (each for each in step.members if isinstance(each, Group) and each.policy == _DEFAULT)
-            return step.keep or any(map(_kept, inner))
-        case _:
-            return False
+def _kept(group: Group) -> bool:
+    """Return whether a group is a fan whatever it comes to; it is if one that is unrolled into it is."""
+    inner = (each for each in group.members if isinstance(each, Group) and each.policy == _DEFAULT)
+    return group.keep or any(map(_kept, inner))
 
 
-def _fan(members: tuple[Element, ...], element: Group | Chord) -> Fan:
-    return Fan(tuple(side_by_side(members)), element.policy, element.task_id, element.open_index)
+def _fan(members: tuple[Element, ...], element: Group | Chord, *, kept: bool) -> Fan:
+    return Fan(tuple(side_by_side(members)), element.policy, element.task_id, element.open_index, kept=kept)
 
 
 def side_by_side(members: Iterable[Element]) -> Iterator[Stages]:
