@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain
@@ -16,15 +16,19 @@ from itertools import chain
 from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
 
 from gesso.canvas.wire import OpenGroup
+from gesso.errors import InvalidCanvas
 from gesso.v1 import canvas_pb2 as pb
 
-__all__ = ["AHEAD_COUNT", "AHEAD_TIME", "element_at", "read_ahead", "split"]
+__all__ = ["AHEAD_COUNT", "AHEAD_TIME", "MEMBER_BYTES", "element_at", "pieces", "read_ahead", "split"]
 
 AHEAD_COUNT = 1_000
 """How many members are read before anything is sent."""
 
 AHEAD_TIME = timedelta(milliseconds=50)
 """How long reading ahead may go on; it ends with the member that is read then."""
+
+MEMBER_BYTES = 3 << 20
+"""The most that one member may take. A coordinator takes messages of 4 MiB, and a few members stand in one."""
 
 _PART = re.compile(r"\.(steps|members|header)\[(\d+)\]|\.(body)")
 
@@ -71,7 +75,8 @@ def read_ahead(message: pb.Canvas, groups: list[OpenGroup]) -> list[OpenGroup]:
 def split(message: pb.Canvas) -> list[OpenGroup]:
     """Take the members out of a canvas that is too large for one message, and return them as groups that grow.
 
-    Groups inside members and links stay as they are.
+    A group directly inside such a group gives its members. Groups further inside members, and in links, stay as they
+    are.
     """
     return list(_split(message, "canvas"))
 
@@ -83,12 +88,57 @@ def _split(element: pb.Canvas, path: str) -> Iterator[OpenGroup]:
             yield from _split(step, f"{path}.steps[{index}]")
     elif kind in {"group", "chord"}:
         members = _members(element)
-        if len(members) > 1:
-            taken = list(members)
+        taken = list(_unrolled(members, []))
+        if len(taken) > 1:
             del members[:]
             yield OpenGroup(path, iter(taken))
         if kind == "chord":
             yield from _split(element.body, f"{path}.body")
+
+
+def pieces(member: pb.Canvas) -> Iterator[tuple[pb.Canvas, int]]:
+    """Yield a member of a growing group with its size in bytes; of one too large that is a group, its members.
+
+    Raises:
+        InvalidCanvas: If one is too large all the same.
+    """
+    size = member.ByteSize()
+    if size <= MEMBER_BYTES:
+        yield member, size
+    elif _dissolves(member):
+        for each in _unrolled([member], []):
+            yield from pieces(each)
+    else:
+        raise InvalidCanvas(
+            f"A member of a group takes {size:,} bytes, and one message at most {MEMBER_BYTES:,} of it.",
+            reason="PAYLOAD_TOO_LARGE",
+        )
+
+
+def _unrolled(members: Iterable[pb.Canvas], links: list[pb.Canvas]) -> Iterator[pb.Canvas]:
+    """Yield members, those of groups among them in their place; the first that there is takes `links`."""
+    for member in members:
+        if not _dissolves(member):
+            if not _is_nothing(member):
+                member.links.extend(links)
+                links.clear()
+            yield member
+            continue
+        inner = [*member.links, *links]
+        for each in _unrolled(member.members, inner):
+            each.error_links.extend(member.error_links)
+            if not inner:
+                links.clear()
+            yield each
+
+
+def _dissolves(member: pb.Canvas) -> bool:
+    """Return whether a member is a group that is no more than its members."""
+    return member.HasField("group") and not member.group.HasField("policy") and not member.group.max_in_flight
+
+
+def _is_nothing(member: pb.Canvas) -> bool:
+    return member.HasField("chain") and all(map(_is_nothing, member.steps))
 
 
 def element_at(message: pb.Canvas, path: str) -> pb.Canvas:

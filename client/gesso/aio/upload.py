@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ import grpc
 from grpc import aio
 
 from gesso.canvas.wire import OpenGroup
+from gesso.connection.frame import Frame
 from gesso.connection.refusals import from_rpc_error
-from gesso.connection.upload import FRAME_BYTES
+from gesso.growing import pieces
 from gesso.v1 import coordinator_service_pb2 as pb
 
 if TYPE_CHECKING:  # it exists for type checkers only
@@ -20,6 +22,9 @@ __all__ = ["stream"]
 
 _FRAME_COUNT = 500
 """Members of a frame: the event loop waits while so many are read."""
+
+_FRAME_SECONDS = 0.05
+"""How long a frame may be filled; it ends with the member that is read then."""
 
 
 async def stream(
@@ -61,14 +66,16 @@ async def _failure(
 
 def _frames(groups: Sequence[OpenGroup]) -> Iterator[pb.StreamCanvasRequest]:
     for number, group in enumerate(groups):
-        frame, size = pb.StreamCanvasRequest(), 0
+        frame, until = _begun()
         for member in group.members:
-            if not frame.growths:
-                frame.growths.add(open_index=number)
-            frame.growths[0].members.append(member)
-            size += member.ByteSize()
-            if size >= FRAME_BYTES or len(frame.growths[0].members) >= _FRAME_COUNT:
-                yield frame
-                frame, size = pb.StreamCanvasRequest(), 0
-        if frame.growths:
-            yield frame
+            for piece, size in pieces(member):
+                if not frame.takes(size) or time.monotonic() > until:
+                    yield frame.message
+                    frame, until = _begun()
+                frame.add(number, piece, size)
+        frame.seal(number)
+        yield frame.message
+
+
+def _begun() -> tuple[Frame, float]:
+    return Frame(_FRAME_COUNT), time.monotonic() + _FRAME_SECONDS

@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import NamedTuple
 
 import grpc
 
 from gesso.canvas.wire import OpenGroup
+from gesso.connection.frame import Frame
 from gesso.connection.line import Line
 from gesso.connection.refusals import from_rpc_error
+from gesso.growing import pieces
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 
 __all__ = ["Upload"]
-
-FRAME_BYTES = 512 << 10
-"""A frame is sent when it has so much, if more has gathered."""
 
 QUEUE_COUNT = 2_000
 """Members that may wait to be sent. A generator that is faster waits."""
 
 _LOOK_SECONDS = 1.0
 """How often a reader that waits for room looks whether the coordinator has refused the canvas."""
+
+
+class _Member(NamedTuple):
+    """A member on its way."""
+
+    number: int
+    """Its group's."""
+    member: canvas_pb2.Canvas | None
+    """None says that the group has no more."""
+    size: int
 
 
 class Upload:
@@ -38,7 +49,7 @@ class Upload:
         start.request_id = ""
         self._first = pb.StreamCanvasRequest(start=start, open_paths=[group.path for group in groups])
         self._groups = groups
-        self._queue: queue.Queue[tuple[int, canvas_pb2.Canvas] | None] = queue.Queue(QUEUE_COUNT)
+        self._queue: queue.Queue[_Member | None] = queue.Queue(QUEUE_COUNT)
 
     def send(self, line: Line) -> pb.StreamCanvasResponse:
         """Read the groups' members, send them, and return the answer.
@@ -52,7 +63,9 @@ class Upload:
         try:
             for number, group in enumerate(self._groups):
                 for member in group.members:
-                    self._put((number, member), call)
+                    for piece, size in pieces(member):
+                        self._put(_Member(number, piece, size), call)
+                self._put(_Member(number, None, 0), call)
             self._put(None, call)
             answer: pb.StreamCanvasResponse = call.result()
         except grpc.RpcError as error:
@@ -60,11 +73,16 @@ class Upload:
         except BaseException:
             call.cancel()
             raise
+        finally:
+            self._release()
         return answer
 
-    def _put(
-        self, item: tuple[int, canvas_pb2.Canvas] | None, call: grpc.Future[pb.StreamCanvasResponse]
-    ) -> None:
+    def _release(self) -> None:
+        """Let go of the thread in which gRPC asks for requests; it may wait for one that will not come."""
+        with suppress(queue.Full):  # then it does not wait
+            self._queue.put_nowait(None)
+
+    def _put(self, item: _Member | None, call: grpc.Future[pb.StreamCanvasResponse]) -> None:
         while True:
             if call.done():
                 call.result()  # raises what it was refused with
@@ -76,21 +94,17 @@ class Upload:
 
     def _requests(self) -> Iterator[pb.StreamCanvasRequest]:
         yield self._first
-        while True:
-            item = self._queue.get()
-            if item is None:
-                return
-            frame, size, last = pb.StreamCanvasRequest(), 0, False
-            while item is not None:
-                number, member = item
-                if not frame.growths or frame.growths[-1].open_index != number:
-                    frame.growths.add(open_index=number)
-                frame.growths[-1].members.append(member)
-                size += member.ByteSize()
-                if size >= FRAME_BYTES or self._queue.empty():
-                    break
-                item = self._queue.get()
-                last = item is None
-            yield frame
-            if last:
-                return
+        frame = Frame()
+        while (item := self._queue.get()) is not None:
+            if not frame.takes(item.size):
+                yield frame.message
+                frame = Frame()
+            if item.member is None:
+                frame.seal(item.number)
+            else:
+                frame.add(item.number, item.member, item.size)
+            if self._queue.empty():
+                yield frame.message
+                frame = Frame()
+        if frame:
+            yield frame.message

@@ -32,10 +32,10 @@ end}
 
 -- grow_stage: keep nodes at reserved indexes, and fields of keys.templates.
 -- KEYS[1] partition  ARGV[1] canvas  [2] number of fields T, then T pairs field, value, then triples as for `stage`
--- Returns 1, or 0 when there is no such canvas.
+-- Returns 1, or 0 when there is no such canvas or it is not active: what it has is being removed then.
 redis.register_function{function_name = '@LIBRARY@_grow_stage', callback = function(KEYS, ARGV)
   local K, cid, fields = KEYS[1], ARGV[1], tonumber(ARGV[2])
-  if redis.call('EXISTS', keys.meta(K, cid)) == 0 then return 0 end
+  if redis.call('HGET', keys.meta(K, cid), 'state') ~= 'A' then return 0 end
   for i = 3, 2 + 2 * fields, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   if write_nodes(K, cid, ARGV, 3 + 2 * fields) then redis.call('HSET', keys.meta(K, cid), 'named', '1') end
   return 1

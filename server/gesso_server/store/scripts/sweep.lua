@@ -83,7 +83,10 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.growing(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     redis.call('ZREM', keys.growing(K), cid)
     local canvas = canvases.get(call, cid)
-    if canvas then graph.cancel_canvas(call, canvas, false) end
+    if canvas then
+      redis.call('HSET', keys.meta(K, cid), 'ttl', 0) -- nobody was told that it was accepted
+      graph.cancel_canvas(call, canvas, false)
+    end
   end
   graph.settle(call)
   local left = graph.proceed(call)
