@@ -13,7 +13,7 @@ from gesso.v1 import operations_service_pb2 as operations
 if TYPE_CHECKING:
     from gesso.app import App
 
-__all__ = ["Control"]
+__all__ = ["Control", "revocation", "stamped_revocation"]
 
 
 class Control:
@@ -33,8 +33,7 @@ class Control:
             task_id: One id, or several.
             terminate: Whether those that run are killed. By default they are told.
         """
-        ids = [task_id] if isinstance(task_id, str) else list(task_id)
-        self._app.coordinator.revoke_nodes(pb.RevokeNodesRequest(node_ids=ids, terminate=terminate))
+        self._app.coordinator.revoke_nodes(revocation(task_id, terminate=terminate))
 
     def revoke_by_stamped_headers(self, headers: Mapping[str, Any]) -> None:
         """Revoke whatever bears one of the stamps when its turn to run comes, also if it is submitted later.
@@ -42,9 +41,7 @@ class Control:
         Args:
             headers: Stamps, each with a value or a list of values.
         """
-        request = pb.RevokeNodesRequest()
-        write_stamps(headers, request.stamps)
-        self._app.coordinator.revoke_nodes(request)
+        self._app.coordinator.revoke_nodes(stamped_revocation(headers))
 
     def rate_limit(self, task_name: str, rate_limit: str | float | None) -> None:
         """Limit how many tasks of a name are handed to workers in a time, over all workers together.
@@ -72,3 +69,16 @@ class Control:
         """Return all limits, by key."""
         response = self._app.coordinator.operate(lambda stub: stub.ListLimits, operations.ListLimitsRequest())
         return list(map(Limit.read, response.limits))
+
+
+def revocation(task_id: str | Iterable[str], *, terminate: bool) -> pb.RevokeNodesRequest:
+    """Return what revokes tasks by their ids."""
+    ids = [task_id] if isinstance(task_id, str) else list(task_id)
+    return pb.RevokeNodesRequest(node_ids=ids, terminate=terminate)
+
+
+def stamped_revocation(headers: Mapping[str, Any]) -> pb.RevokeNodesRequest:
+    """Return what revokes tasks by their stamps."""
+    request = pb.RevokeNodesRequest()
+    write_stamps(headers, request.stamps)
+    return request

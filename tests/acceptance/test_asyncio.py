@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
 
 from acceptance.tasks import call
-from gesso import App, ChordError, aio, chain, chord, group
+from gesso import App, ChordError, TaskRevokedError, TimeoutError, aio, chain, chord, group  # noqa: A004
+from gesso.aio import registry
 from support.system import System, port_of
 
 
@@ -83,3 +85,84 @@ async def test_wait_goes_on_at_a_coordinator_that_started_again(system: System) 
 
     assert await waiting == 42
     await aio.close(app)
+
+
+async def test_members_are_yielded_as_they_arrive(app: App) -> None:
+    """More of them than are waited for at a time, errors in their places; a timeout is one for all."""
+    grouped = await aio.delay(
+        group([call("boom", "cracked"), *(call("add", key, key) for key in range(300))])
+    )
+
+    found = [value async for value in grouped.iterate(timeout=30, propagate=False)]
+
+    errors = [value for value in found if isinstance(value, ValueError)]
+    assert [str(error) for error in errors] == ["cracked"]
+    assert sorted(value for value in found if isinstance(value, int)) == [2 * key for key in range(300)]
+    assert await grouped.failed()
+    waiting = await aio.apply_async(group([call("add", 1, 1)]), countdown=60)
+    with pytest.raises(TimeoutError):
+        async for _ in waiting.iterate(timeout=0.05):
+            pass
+    await waiting.revoke()
+    with pytest.raises(TaskRevokedError):
+        await waiting.get(timeout=30)
+    assert app.name == "client"
+
+
+async def test_what_follows_is_collected(app: App) -> None:
+    """From the first task to the leaf, as a graph, as ids, and each value once."""
+    result = await aio.delay(chain(call("add", 1, 1), group([call("add", 2), call("add", 3)]), call("total")))
+    assert await result.get(timeout=30) == 9
+    header = await result.parent()
+    assert isinstance(header, aio.GroupResult)
+    first = await header.parent()
+    assert isinstance(first, aio.AsyncResult)
+
+    values = [value async for _, value in first.collect()]
+
+    assert values[:2] == [2, [4, 5]]
+    assert await result.get_leaf() == 9
+    assert len(await first.graph()) == len(await first.build_graph())
+    assert (await result.as_tuple())[0][0] == result.id
+    assert (await first.queue(), await first.retries(), await first.stamps() != {}) == ("default", 0, False)
+    assert (await first.canvas_id()) == result.id.rpartition("-")[0]
+    await result.forget()
+    assert app.name == "client"
+
+
+async def test_whoever_is_cancelled_leaves_nothing(app: App) -> None:
+    """A submission and waits that are cancelled take their calls with them; the connection serves others."""
+    result = await aio.apply_async(call("add", 1, 2), countdown=60)
+    grouped = await aio.apply_async(group([call("add", 1, 2)] * 10), countdown=60)
+
+    async def iterated() -> None:
+        async for _ in grouped.iterate():
+            pass
+
+    tasks = [asyncio.create_task(each) for each in (result.get(), iterated(), aio.delay(call("add", 1, 1)))]
+    coordinator = registry.shared(app.address)
+    while coordinator.unanswered_count() < 11:
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    del tasks, task, result, grouped
+
+    async with asyncio.timeout(30):
+        while coordinator.unanswered_count():
+            gc.collect()
+            await asyncio.sleep(0)
+    assert await (await aio.delay(call("add", 20, 22))).get(timeout=30) == 42
+
+
+async def test_tasks_are_revoked_by_id_and_by_stamp(app: App) -> None:
+    """With `await`, as by `app.control`."""
+    one = await aio.apply_async(call("add", 1, 2), countdown=60)
+    await aio.revoke(one.id)
+    with pytest.raises(TaskRevokedError):
+        await one.get(timeout=30)
+
+    await aio.revoke_by_stamped_headers({"order": "o-7"}, app=app)
+    other = await aio.delay(call("add", 1, 2).stamp(order="o-7"))
+    with pytest.raises(TaskRevokedError):
+        await other.get(timeout=30)

@@ -229,6 +229,24 @@ async def test_generator_that_raises_cancels_a_canvas_sent_by_a_coroutine(
     assert broken.program.process.poll() is None
 
 
+async def test_coroutine_that_is_cancelled_cancels_what_it_sends(broken: Coordinator, ledger: Ledger) -> None:
+    """What was sent so far is removed."""
+
+    def endless() -> Iterator[Canvas]:
+        while True:
+            yield call("mark", ledger.path, 0)
+
+    sending = asyncio.create_task(aio.delay(group(endless())))
+    while not len(ledger):
+        await asyncio.sleep(0)
+    sending.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    await aio.close()
+    assert broken.program.process.poll() is None
+
+
 def test_client_that_is_killed_while_it_sends_leaves_nothing(
     system: System, broken: Coordinator, gate: Path, ledger: Ledger
 ) -> None:

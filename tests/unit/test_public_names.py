@@ -22,7 +22,10 @@ GESSO = """
     register_codec
 """
 
-AIO = "delay apply_async send AsyncResult GroupResult close"
+AIO = """
+    delay apply_async send apply AsyncResult GroupResult EagerResult EagerGroupResult
+    revoke revoke_by_stamped_headers close
+"""
 
 ERRORS = """
     REASONS AccessDenied ChordError CoordinatorFault FailedPrecondition GessoError Ignore IncompleteStream

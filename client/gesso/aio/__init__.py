@@ -12,17 +12,33 @@ async for member in result:
 Each event loop holds one stream to each address.
 """
 
-from gesso.aio.result import AsyncResult, GroupResult
-from gesso.aio.sending import apply_async, close, delay, send
+from gesso.aio.eager import EagerGroupResult, EagerResult
+from gesso.aio.group_result import GroupResult
+from gesso.aio.result import AsyncResult
+from gesso.aio.sending import (
+    apply,
+    apply_async,
+    close,
+    delay,
+    revoke,
+    revoke_by_stamped_headers,
+    send,
+)
 
 __all__ = [  # noqa: RUF022 - by idea
     # Sending.
     "delay",
     "apply_async",
     "send",
+    "apply",
     # Results.
     "AsyncResult",
     "GroupResult",
+    "EagerResult",
+    "EagerGroupResult",
+    # Stopping what was sent.
+    "revoke",
+    "revoke_by_stamped_headers",
     # The connection.
     "close",
 ]

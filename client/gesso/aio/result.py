@@ -5,20 +5,33 @@ from __future__ import annotations
 import builtins
 import dataclasses
 from collections.abc import AsyncIterator, Generator, Mapping
+from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
 from gesso import states
 from gesso.aio.coordinator import Coordinator, End
 from gesso.aio.registry import shared
+from gesso.aio.walk import walk
 from gesso.canvas import current_app
 from gesso.deadline import Deadline, Timeout
-from gesso.errors import NotFound
-from gesso.handle import Facts, ResultHandle, Sent, assert_may_wait, facts, sent, shown_id
+from gesso.errors import FailedPrecondition, IncompleteStream, NotFound
+from gesso.graph import DependencyGraph, graph_of
+from gesso.handle import (
+    META,
+    Facts,
+    ResultHandle,
+    Sent,
+    assert_may_wait,
+    facts,
+    remote_traceback,
+    sent,
+    shown_id,
+)
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
 
-__all__ = ["AsyncResult", "GroupResult", "Result", "result_of"]
+__all__ = ["KINDS", "AsyncResult", "Home", "Result", "listed", "result_of"]
 
 R = TypeVar("R")
 
@@ -57,7 +70,7 @@ class Result(ResultHandle, Generic[R]):
         self._submitted = True
         self.id = chosen_id or self.id
         if end is not None:
-            self._end = (self._coordinator(), end)
+            self.ending(end)
         return self
 
     # --- its value ---------------------------------------------------------------------------
@@ -88,8 +101,24 @@ class Result(ResultHandle, Generic[R]):
             raise error
         return cast("R", error)
 
+    async def wait(
+        self,
+        timeout: Timeout = None,
+        propagate: bool = True,  # noqa: FBT001, FBT002 - Celery's
+    ) -> R:
+        """Do as `get`."""
+        return await self.get(timeout, propagate)
+
     def __await__(self) -> Generator[Any, None, R]:
         return self.get().__await__()
+
+    def watch(self) -> End:
+        """Return where the end arrives; the wait goes on for as long as it is held."""
+        return self._known_end() or self._coordinator().wait(self.id)
+
+    def ending(self, end: End) -> None:
+        """Take over a wait that `watch` returned, so that `get` asks for nothing more."""
+        self._end = (self._coordinator(), end)
 
     async def _wait(self, timeout: Timeout) -> Ended:
         if self._ended is None:
@@ -143,7 +172,56 @@ class Result(ResultHandle, Generic[R]):
         """Return whether it ended with an error. A revoked one did not fail."""
         return await self.state() == states.FAILURE
 
+    async def status(self) -> str:
+        """Return the state, as Celery calls it too."""
+        return await self.state()
+
+    async def result(self) -> Any:
+        """Return the value, or the error as an exception; None while it has not ended, and once it was forgotten."""
+        if not await self.ready():
+            return None
+        try:
+            ended = await self._wait(None)
+        except FailedPrecondition:  # it was forgotten
+            return None
+        error = ended.exception(self.app.error_classes, original=self._submitted)
+        return ended.value if error is None else error
+
+    async def info(self) -> Any:
+        """Return the result, as Celery calls it too."""
+        return await self.result()
+
+    async def traceback(self) -> str | None:
+        """Return the remote traceback; None unless it ended with an error that has one."""
+        if self._ended is not None:
+            return None if self._ended.error is None else remote_traceback(self._ended.error)
+        found = await self.facts()
+        return None if found is None else found.traceback
+
     # --- its place ---------------------------------------------------------------------------
+
+    async def canvas_id(self) -> str | None:
+        """Return the id of its canvas; None when it was never submitted."""
+        try:
+            return (await self._node()).handle.node_id.rpartition("-")[0]
+        except NotFound:
+            return None
+
+    async def trace_id(self) -> str | None:
+        """Return the trace of its canvas, 32 hexadecimal digits."""
+        return (found.trace_id or None) if (found := await self.facts()) is not None else None
+
+    async def span_id(self) -> str | None:
+        """Return the span that it was stamped with before it ran, 16 hexadecimal digits."""
+        return (found.span_id or None) if (found := await self.facts()) is not None else None
+
+    async def groups(self) -> tuple[str, ...]:
+        """Return the ids of the groups that it stands inside, from the outermost inwards: those that wait for it."""
+        return found.groups if (found := await self.facts()) is not None else ()
+
+    async def level(self) -> int:
+        """Return in how many groups it stands, one within the other."""
+        return len(await self.groups())
 
     async def parent(self) -> Result[Any] | None:
         """Return the result of the step before; None when there is none."""
@@ -160,6 +238,60 @@ class Result(ResultHandle, Generic[R]):
             return [result async for result in listed(self.app, self._coordinator(), request)]
         except NotFound:
             return []
+
+    # --- what follows from it ----------------------------------------------------------------
+
+    def iterdeps(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    ) -> AsyncIterator[tuple[Result[Any] | None, Result[Any]]]:
+        """Yield this and everything that follows from it, each with what it is a child of; the nearest first.
+
+        Args:
+            intermediate: Whether what has not ended is passed over. By default it is an error.
+
+        Raises:
+            IncompleteStream: If one of them has not ended.
+        """
+        return walk(cast("Result[Any]", self), intermediate=intermediate)
+
+    async def collect(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+        **options: Any,
+    ) -> AsyncIterator[tuple[Result[Any], Any]]:
+        """Yield this and everything that follows from it, each with its value; the nearest first.
+
+        Args:
+            intermediate: Whether what has not ended has None as its value. By default it is an error.
+            options: For `get`.
+
+        Raises:
+            IncompleteStream: If one of them has not ended.
+        """
+        async for _, each in self.iterdeps(intermediate):
+            ready = await each.ready()
+            if not ready and not intermediate:
+                raise IncompleteStream(f"{each} has not ended.")
+            yield each, await each.get(**options) if ready else None
+
+    async def get_leaf(self) -> Any:
+        """Return the value of what follows last. Errors are those of `collect`."""
+        value: Any = None
+        async for _, each in self.collect():
+            value = each
+        return value
+
+    async def graph(self) -> DependencyGraph[Result[Any]]:
+        """Return the graph of everything that follows from this; see `build_graph`."""
+        return await self.build_graph()
+
+    async def build_graph(
+        self,
+        intermediate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    ) -> DependencyGraph[Result[Any]]:
+        """Return the graph of everything that follows from this. Arguments and errors are those of `iterdeps`."""
+        return graph_of([pair async for pair in self.iterdeps(intermediate)])
 
     # --- ending it ---------------------------------------------------------------------------
 
@@ -189,6 +321,11 @@ class Result(ResultHandle, Generic[R]):
 class AsyncResult(Result[R]):
     """The result of one task, or of a canvas that ends in one."""
 
+    async def as_tuple(self) -> tuple[tuple[str, Any], None]:
+        """Return the ids of this and of the steps before it."""
+        parent = await self.parent()
+        return (self.id, None if parent is None else await cast("Any", parent).as_tuple()), None
+
     async def sent(self) -> Sent | None:
         """Return the arguments that it was sent with; None when it was never submitted."""
         try:
@@ -196,54 +333,44 @@ class AsyncResult(Result[R]):
         except NotFound:
             return None
 
+    async def args(self) -> builtins.list[Any] | None:
+        """Return the positional arguments that it was sent with: without the value of the step before."""
+        return None if (found := await self.sent()) is None else found.args
 
-class GroupResult(Result[list[R]], Generic[R]):
-    """The result of a group. `async for member in result` gives its members' results, in order."""
+    async def kwargs(self) -> dict[str, Any] | None:
+        """Return the keyword arguments that it was sent with."""
+        return None if (found := await self.sent()) is None else found.kwargs
 
-    async def __aiter__(self) -> AsyncIterator[Result[R]]:
-        request = pb.ListNodesRequest(members_of=self.id)
-        async for member in listed(self.app, self._coordinator(), request):
-            yield member
+    async def name(self) -> str | None:
+        """Return the name of the task."""
+        return (found.task or None) if (found := await self.facts()) is not None else None
 
-    async def get(
-        self,
-        timeout: Timeout = None,
-        propagate: bool = True,  # noqa: FBT001, FBT002 - Celery's
-    ) -> list[R]:
-        """Return the members' values in order, once they are there.
+    async def queue(self) -> str | None:
+        """Return the queue that it waits or waited in."""
+        return (found.queue or None) if (found := await self.facts()) is not None else None
 
-        Args:
-            timeout: Seconds to wait at the most, for all of them together. None waits for ever.
-            propagate: Whether the first failure in time is raised, while the other members go on. Otherwise
-                each member is waited for, and errors stand in their places.
-        """
-        deadline = Deadline(timeout)
-        assert_may_wait()
-        ended = await self._wait(timeout)
-        if propagate or ended.error is None:
-            return await super().get(deadline.left())
-        return [await member.get(deadline.left(), propagate=False) async for member in self]
+    async def worker(self) -> str | None:
+        """Return the name of the worker of its last attempt."""
+        return (found.worker or None) if (found := await self.facts()) is not None else None
 
-    async def join(
-        self,
-        timeout: Timeout = None,
-        propagate: bool = True,  # noqa: FBT001, FBT002 - Celery's
-    ) -> list[R]:
-        """Do as `get`."""
-        return await self.get(timeout, propagate)
+    async def retries(self) -> int:
+        """Return how often it was run again because it failed by itself or asked for it."""
+        return found.retries if (found := await self.facts()) is not None else 0
 
-    async def completed_count(self) -> int:
-        """Return how many members have succeeded."""
-        return 0 if (found := await self.facts()) is None else found.succeeded_count
+    async def date_done(self) -> datetime | None:
+        """Return when it ended, by the store's clock."""
+        return found.date_done if (found := await self.facts()) is not None else None
 
-    async def ready(self) -> bool:
-        """Return whether every member has ended."""
-        found = await self.facts()
-        return found is not None and found.final and found.ended_count >= found.member_count
+    async def stamps(self) -> Mapping[str, builtins.list[Any]]:
+        """Return its stamps, by key."""
+        return found.stamps if (found := await self.facts()) is not None else {}
 
-    async def waiting(self) -> bool:
-        """Return whether a member has not ended."""
-        return not await self.ready()
+    async def _get_task_meta(self) -> dict[str, Any]:
+        """Return what is known, under Celery's keys, and the stamps under theirs."""
+        meta = {key: await getattr(self, key)() for key in META}
+        stamps = meta["stamps"]
+        known = {"task_id": self.id, "status": await self.state()}
+        return {**stamps, "stamped_headers": list(stamps), **meta, **known}
 
 
 async def listed(
@@ -262,5 +389,8 @@ async def listed(
 
 def result_of(handle: node_pb2.Handle, app: Home) -> Result[Any]:
     """Return the result of a node."""
-    kind = GroupResult if handle.kind == node_pb2.Node.KIND_JOIN else AsyncResult
-    return kind(shown_id(handle), app)
+    return KINDS.get(handle.kind, AsyncResult)(shown_id(handle), app)
+
+
+KINDS: dict[int, type[Result[Any]]] = {node_pb2.Node.KIND_TASK: AsyncResult}
+"""The kinds of result, by the kind of node."""

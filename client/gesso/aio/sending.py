@@ -7,14 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from gesso.aio import registry
-from gesso.aio.coordinator import End
-from gesso.aio.result import AsyncResult, GroupResult, Result, result_of
+from gesso.aio.coordinator import Coordinator, End
+from gesso.aio.eager import apply_here
+from gesso.aio.group_result import GroupResult
+from gesso.aio.result import AsyncResult, Result, result_of
 from gesso.app import App
 from gesso.canvas import Canvas, Group, Signature, current_app
+from gesso.control import revocation, stamped_revocation
 from gesso.submission import submission
 from gesso.task import Task
 
-__all__ = ["apply_async", "close", "delay", "send"]
+__all__ = ["apply", "apply_async", "close", "delay", "revoke", "revoke_by_stamped_headers", "send"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -31,8 +34,8 @@ class _Sender:
         return send(canvas, self._app)
 
     def apply(self, canvas: Any, *, throw: bool | None = None) -> Any:
-        """Run a canvas in this process."""
-        return self._app.apply(canvas, throw=throw)
+        """Return a coroutine that runs a canvas in this process."""
+        return apply_here(canvas, self._app, throw=throw)
 
     def result_for(self, canvas: Any) -> Any:
         """Return the result of a frozen canvas."""
@@ -95,10 +98,39 @@ async def apply_async(
     Returns:
         An AsyncResult or a GroupResult of this package; None for an empty chain.
     """
+    coroutine = _sent(canvas).apply_async(args, kwargs, **options)
+    return None if coroutine is None else await coroutine
+
+
+async def apply(
+    canvas: Any,
+    args: Iterable[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    throw: bool | None = None,
+    **options: Any,
+) -> Any:
+    """Run a task or a canvas in this process, in a thread, and return its result, which is ready.
+
+    Args:
+        canvas: Is not changed.
+        args: As `Canvas.apply_async` takes them.
+        kwargs: Likewise.
+        throw: Whether what it failed with is raised here. None means as the app's `eager_propagates`.
+        options: As `Canvas.apply_async` takes them.
+
+    Raises:
+        LookupError: If one of its tasks does not exist in this process.
+        TypeError: If a task does not take its arguments.
+    """
+    return await _sent(canvas).apply(args, kwargs, throw=throw, **options)
+
+
+def _sent(canvas: Any) -> Canvas:
+    """Return a copy of a canvas that answers with coroutines."""
     sent: Canvas = canvas.signature() if isinstance(canvas, Task) else canvas.clone()
     sent.own_app = _Sender(cast("App", sent.found_app() or current_app()))
-    coroutine = sent.apply_async(args, kwargs, **options)
-    return None if coroutine is None else await coroutine
+    return sent
 
 
 async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
@@ -112,6 +144,8 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
         GessoError: If it was refused, or no coordinator answered in time.
     """
     home = app if app is not None else cast("App", canvas.app)
+    if home.always_eager:
+        return await apply_here(canvas, home)
     request, groups = submission(canvas, error_links_on_header=home.allow_error_cb_on_chord_header)
     coordinator = registry.shared(home.address)
     if groups:
@@ -124,6 +158,25 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
     if not response.HasField("last"):
         return None
     return result_of(response.last, home).submitted(end if request.wait else None, canvas.id)
+
+
+async def revoke(
+    task_id: str | Iterable[str],
+    terminate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    *,
+    app: App | None = None,
+) -> None:
+    """Revoke tasks that have not ended, by their ids; see `Control.revoke`."""
+    await _coordinator(app).revoke_nodes(revocation(task_id, terminate=terminate))
+
+
+async def revoke_by_stamped_headers(headers: Mapping[str, Any], *, app: App | None = None) -> None:
+    """Revoke whatever bears one of the stamps; see `Control.revoke_by_stamped_headers`."""
+    await _coordinator(app).revoke_nodes(stamped_revocation(headers))
+
+
+def _coordinator(app: App | None) -> Coordinator:
+    return registry.shared((app if app is not None else cast("App", current_app())).address)
 
 
 async def close(app: App | None = None) -> None:

@@ -5,7 +5,7 @@ It is what `apply()` and `App(always_eager=True)` do, and what the live system i
 
 from gesso.eager.evaluator import Evaluator, Project
 from gesso.eager.node import Fate, Node
-from gesso.eager.result import EagerGroupResult, EagerResult
+from gesso.eager.result import EagerGroupResult, EagerResult, ended, sent_here
 from gesso.eager.running import applied
 
 __all__ = [  # noqa: RUF022 - by idea
@@ -18,4 +18,6 @@ __all__ = [  # noqa: RUF022 - by idea
     "Project",
     "Node",
     "Fate",
+    "ended",
+    "sent_here",
 ]

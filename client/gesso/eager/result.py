@@ -24,14 +24,27 @@ def result_of(node: Node, app: Home) -> EagerResult[Any] | EagerGroupResult[Any]
     return EagerGroupResult(node, app) if node.joins else EagerResult(node, app)
 
 
+def ended(node: Node) -> Ended:
+    """Return how a node ended."""
+    error = REVOKED if node.fate is Fate.CANCELLED else node.error
+    return Ended(state=node.state, value=node.shown, error=error)
+
+
+def sent_here(node: Node) -> Sent | None:
+    """Return the arguments that a task was sent with; None for a join."""
+    if node.sent is None:
+        return None
+    args, kwargs = stored_arguments(node.sent)
+    return Sent(list(args), kwargs)
+
+
 class _Here(Result[R]):
     """What is different for a node that is here. It stands in front of AsyncResult and GroupResult."""
 
     node: Node
 
     def _wait(self, timeout: Timeout) -> Ended:  # noqa: ARG002 - it has ended
-        error = REVOKED if self.node.fate is Fate.CANCELLED else self.node.error
-        return Ended(state=self.node.state, value=self.node.shown, error=error)
+        return ended(self.node)
 
     def _node(self, *, with_signature: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `_sent`
         return self.node.message()
@@ -79,10 +92,7 @@ class EagerResult(_Here[R], AsyncResult[R]):
         self.node = node
 
     def _sent(self) -> Sent | None:
-        if self.node.sent is None:
-            return None
-        args, kwargs = stored_arguments(self.node.sent)
-        return Sent(list(args), kwargs)
+        return sent_here(self.node)
 
 
 class EagerGroupResult(_Here[list[R]], GroupResult[R]):
