@@ -135,18 +135,19 @@ async def test_whoever_is_cancelled_leaves_nothing(app: App) -> None:
     result = await aio.apply_async(call("add", 1, 2), countdown=60)
     grouped = await aio.apply_async(group([call("add", 1, 2)] * 10), countdown=60)
 
-    async def iterated() -> None:
+    async def iterated(grouped: aio.GroupResult[int]) -> None:
         async for _ in grouped.iterate():
             pass
 
-    tasks = [asyncio.create_task(each) for each in (result.get(), iterated(), aio.delay(call("add", 1, 1)))]
+    waits = (result.get(), iterated(grouped), aio.delay(call("add", 1, 1)))
+    tasks = [asyncio.create_task(each) for each in waits]
     coordinator = registry.shared(app.address)
-    while coordinator.unanswered_count() < 11:
+    while coordinator.unanswered_count() < 11:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    del tasks, task, result, grouped
+    del waits, tasks, task, result, grouped
 
     async with asyncio.timeout(30):
         while coordinator.unanswered_count():

@@ -6,15 +6,32 @@ Each test is a defect of Celery's that its users have met.
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from acceptance.reference_system import running
-from gesso import AsyncResult, ChordError, GroupResult, Signature, chain, chord, group, signature
+from acceptance.tasks import Ledger, call
+from gesso import (
+    AsyncResult,
+    ChordError,
+    GroupResult,
+    Signature,
+    chain,
+    chord,
+    group,
+    growing,
+    quorum,
+    signature,
+)
 from support import canvas_tasks
 from support.likeness import Live
+from support.system import Coordinator, System, until
 
 LIMIT_SECONDS = 20
 
@@ -116,3 +133,60 @@ def test_error_link_of_a_group_of_chords_runs_for_each(live: Live) -> None:
 
     live.settle(result)
     assert told(live, 4) == [["NODE"]] * 3
+
+
+def test_state_of_a_canvas_that_lives_never_expires(system: System, ledger: Ledger, gate: Path) -> None:
+    """Whatever a canvas waits for, a generator, a worker, its time, a join, no key of it has a time limit."""
+    coordinator = system.coordinator()
+    system.client(coordinator)
+    going_on = threading.Event()
+
+    def members() -> Iterator[Signature[Any]]:
+        yield call("hold", str(gate), ledger.path, 0)
+        yield call("add", 1, 1).set(countdown=3600)
+        yield call("add", 1, 1).set(expires=3600)
+        yield signature("nobody.knows")
+        yield from (call("add", key, key) for key in range(2 * growing.AHEAD_COUNT))
+        going_on.wait(LIMIT_SECONDS)
+
+    header = group(members(), policy=quorum(3), deadline=3600)
+    header.link_error(call("add", 1))
+    sending = system.background(
+        lambda: chain(header, group(call("add", 1), call("add", 2)), call("total")).delay()
+    )
+
+    until(lambda: "live" in stages(coordinator), "a canvas whose generator goes on")
+    assert {"growing", "live"} <= stages(coordinator)
+    system.worker(coordinator)
+    until(lambda: {"due", "exp", "h"} <= stages(coordinator) and len(ledger) == 1, "a member that runs")
+    going_on.set()
+    sending.result(LIMIT_SECONDS)
+    until(lambda: "growing" not in stages(coordinator), "the whole canvas")
+    gate.write_text("open")
+    until(lambda: {"a", "p"} <= stages(coordinator), "members that came in, and one that nobody knows")
+
+    with redis.Redis.from_url(coordinator.store, decode_responses=True) as store:
+        (meta,) = store.scan_iter(match="*:c:*:m")
+        store.expire(meta, 3600)
+    with pytest.raises(AssertionError, match=r"3600|3599"):
+        stages(coordinator)
+
+
+def stages(coordinator: Coordinator) -> set[str]:
+    """Return what kinds of keys the store has, and check that none of them has a time limit.
+
+    Ids of requests, and ids that clients chose, are known for a time: they are no state of a canvas.
+    """
+    with redis.Redis.from_url(coordinator.store, decode_responses=True) as store:
+        limits = {key: store.ttl(key) for key in store.scan_iter(match="gesso:{*", count=1000)}
+    kinds = {key: key.split(":")[4 if ":c:" in key else 2] for key in limits}
+    limited = {key: limit for key, limit in limits.items() if limit >= 0 and kinds[key] not in {"req", "id"}}
+    assert not limited, limited
+    return set(kinds.values())
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Path:
+    """Return a named pipe that tasks wait at."""
+    os.mkfifo(tmp_path / "gate")
+    return tmp_path / "gate"

@@ -6,12 +6,25 @@ Each must come to the same live as in the reference, and the reference to what s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from acceptance.reference_system import running
-from gesso import Canvas, Signature, chain, chord, group, growing, quorum, settled, signature, xmap
+from gesso import (
+    App,
+    Canvas,
+    Signature,
+    chain,
+    chord,
+    current_app,
+    group,
+    growing,
+    quorum,
+    settled,
+    signature,
+    xmap,
+)
 from support import canvas_tasks
 from support.likeness import Live, Reference, differences
 
@@ -186,3 +199,44 @@ def test_links_of_a_chord_with_nothing_as_its_body_are_the_headers(
 
     ran = [node.task.rpartition(".")[2] for node in reference.nodes if node.state == "SUCCESS"]
     assert ran.count("told_id") == 2
+
+
+@pytest.fixture
+def _header_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have error links of chords run for each failed member of the header, too."""
+    for app in (canvas_tasks.app, cast("App", current_app())):
+        monkeypatch.setattr(app, "allow_error_cb_on_chord_header", True)
+
+
+def test_error_link_of_a_chord_is_the_bodys_alone(live: Live) -> None:
+    """By default it runs once, with the body's id."""
+    canvas = chord([sig("fail", 1), sig("fail", 2)], sig("work", 3))
+    canvas.link_error(sig("told_id", 4))
+
+    assert [node.task for node in same(live, canvas).nodes].count(f"{canvas_tasks.__name__}.told_id") == 1
+
+
+@pytest.mark.usefixtures("live", "_header_is_told")
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        (lambda header: chord(header, sig("work", 9)), 3),
+        (lambda header: chord(header, chain(sig("work", 9), sig("work", 10))), 3),
+        (lambda header: chord(header, group(sig("work", 9), sig("work", 10))), 4),
+        (lambda header: chord(header, chord([sig("work", 8)], sig("work", 9))), 3),
+        (lambda header: chain(sig("work", 8), group(header), sig("work", 9)), 3),
+        (lambda header: chord([sig("work", 8), chord(header, sig("work", 9))], sig("work", 10)), 4),
+        (lambda header: chord(header, chain()), 2),
+    ],
+)
+@pytest.mark.parametrize("lazy", [list, iter])
+def test_error_link_of_a_chord_runs_for_members_of_the_header(
+    live: Live, shape: Callable[[Any], Any], told: int, lazy: Callable[[list[Any]], Any]
+) -> None:
+    """With `allow_error_cb_on_chord_header` once for each that failed, and for the body, whatever that is."""
+    canvas = shape(lazy([sig("fail", 1), sig("work", 2), sig("fail", 3)]))
+    canvas.link_error(sig("told_id", 4))
+
+    reference = same(live, canvas)
+
+    assert [node.task for node in reference.nodes].count(f"{canvas_tasks.__name__}.told_id") == told

@@ -237,7 +237,7 @@ async def test_coroutine_that_is_cancelled_cancels_what_it_sends(broken: Coordin
             yield call("mark", ledger.path, 0)
 
     sending = asyncio.create_task(aio.delay(group(endless())))
-    while not len(ledger):
+    while not len(ledger):  # noqa: ASYNC110 - the ledger is a file
         await asyncio.sleep(0)
     sending.cancel()
 

@@ -14,9 +14,11 @@ from typing import Any
 from gesso import App, Outcome, Request, Task, maybe_signature
 from gesso.errors import Ignore, Reject
 
-app = App("canvases")
-
 LEDGER = "GESSO_TEST_LEDGER"
+ON_HEADER = "GESSO_TEST_ON_HEADER"
+"""Set in a worker that is to send canvases with `allow_error_cb_on_chord_header`."""
+
+app = App("canvases", allow_error_cb_on_chord_header=ON_HEADER in os.environ)
 eager_ledger: list[str] = []
 _NODE = re.compile(r"[0-9a-f]{32}-\d+")
 

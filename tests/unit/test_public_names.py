@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 import gesso
-from gesso import aio, errors
+from gesso import aio, errors, exceptions
 
 GESSO = """
     App Task Request current_app
@@ -34,9 +34,16 @@ ERRORS = """
     Unavailable Violation WorkerLost
 """
 
+EXCEPTIONS = """
+    ChordError Ignore IncompleteStream MaxRetriesExceededError Reject Retry TaskError TaskPredicate
+    TaskRevokedError TimeoutError WorkerLostError
+"""
+
 
 @pytest.mark.parametrize(
-    ("module", "names"), [(gesso, GESSO), (aio, AIO), (errors, ERRORS)], ids=["gesso", "aio", "errors"]
+    ("module", "names"),
+    [(gesso, GESSO), (aio, AIO), (errors, ERRORS), (exceptions, EXCEPTIONS)],
+    ids=["gesso", "aio", "errors", "exceptions"],
 )
 def test_the_public_names_are_these(module: ModuleType, names: str) -> None:
     """A module offers these names, each once, and no others."""

@@ -12,6 +12,7 @@ from gesso.codec import DEFAULT, encode
 from gesso.errors import Ignore, Reject, Replace, Retry
 from gesso.failure import to_task_error
 from gesso.request import Asked
+from gesso.v1 import canvas_pb2
 from gesso.v1.worker_service_pb2 import Outcome
 from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
 
@@ -61,7 +62,7 @@ def with_members(outcome: Outcome, asked: Asked) -> Outcome:
     Raises:
         Exception: If one cannot be sent, see `wire.encode`.
     """
-    outcome.added_members.extend(wire.encode(member) for member in asked.members)
+    outcome.added_members.extend(map(_encoded, asked.members))
     return outcome
 
 
@@ -74,9 +75,13 @@ def _raised(error: BaseException, asked: Asked) -> Outcome:
         case Retry():
             return Outcome(retry=_retry(error))
         case Replace(canvas=Canvas() as canvas):
-            return Outcome(replacement=Outcome.Replacement(canvas=wire.encode(canvas)))
+            return Outcome(replacement=Outcome.Replacement(canvas=_encoded(canvas)))
         case _:
             return Outcome(error=to_task_error(error, final=isinstance(error, WorkerError)))
+
+
+def _encoded(canvas: Canvas) -> canvas_pb2.Canvas:
+    return wire.encode(canvas, error_links_on_header=canvas.app.allow_error_cb_on_chord_header)
 
 
 def _retry(error: Retry) -> Outcome.Retry:

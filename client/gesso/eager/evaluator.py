@@ -43,6 +43,11 @@ class Project(Protocol):
         """What besides builtins and Gesso's own is raised as itself, by name."""
         ...
 
+    @property
+    def allow_error_cb_on_chord_header(self) -> bool:
+        """Whether a chord's error links run for each failed member of its header, too."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
@@ -170,6 +175,9 @@ class Evaluator:
         options = opts.handed_down(chord.options)
         chord.tasks.merge((), {}, options)
         chord.body.merge((), {}, opts.without(options, ("countdown", "eta")))
+        if self._project.allow_error_cb_on_chord_header:
+            for link in _error_links(chord):
+                chord.tasks.link_error(without_ids(link))
         header = self._group(chord.tasks, replace(place, id=None))
         behind = Place(
             source=header,
@@ -302,6 +310,18 @@ def _with_body(chord: Chord) -> Canvas:
         return chord
     chord.tasks.merge((), {}, opts.handed_down(chord.options))
     return chord.tasks
+
+
+def _error_links(canvas: Canvas) -> list[Canvas]:
+    """Return the error links of a canvas's first task, or group, that is no header."""
+    own = list(canvas.options.get("link_error", ()))
+    match canvas:
+        case Chain() if canvas.tasks:
+            return own + _error_links(canvas.tasks[0])
+        case Chord() if canvas.body is not None:
+            return own + _error_links(canvas.body)
+        case _:
+            return own
 
 
 def _empty_group(steps: list[Canvas]) -> Group | None:

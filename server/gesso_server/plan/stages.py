@@ -9,7 +9,7 @@ flattening and upgrading to chord are the concatenation of lists:
 - A fan followed by anything joins into it; two fans in a row: each member of the second gets the first's list.
 - A link of a chain or chord belongs to its last stage; of a fan to its first member, without its value.
 - An error link of a sequence belongs to each of its calls, and to each member of a fan that ends it; of a chord to its
-  body, and to its header only if that is asked for.
+  body, and to its header's members only if that is asked for: those of the body then, too.
 - A fan that still grows is never taken for empty or for single.
 
 Source: `semantics.md`, Chains, Groups and Chords.
@@ -40,6 +40,8 @@ class Fan:
     """Of one that grows: what hangs behind the failure of those that come."""
     kept: bool = False
     """Whether it stays a fan in a chain whatever it comes to."""
+    told: bool = False
+    """Whether error links of a sequence belong to each of its members, also where something follows it."""
 
 
 Stage: TypeAlias = Call | Fan
@@ -57,12 +59,11 @@ def stages(element: Element) -> Stages:
             fan = _fan(element.members, element, kept=_kept(element))
             return _guarded(_linked((fan,), element.links), element.error_links)
         case Chord():
-            header: Stages = (_fan(element.header, element, kept=True),)
+            fan = _fan(element.header, element, kept=True, told=element.error_links_on_header)
+            header = _guarded((fan,), _error_links(element) if fan.told else ())
             body = _guarded(_linked(stages(element.body), element.links), element.error_links)
             if not body:
                 return _guarded(_linked(header, element.links), element.error_links)
-            if element.error_links_on_header:
-                header = _guarded(header, element.error_links + element.body.error_links)
             return (*header, *body)
         case _:
             assert_never(element)
@@ -89,8 +90,22 @@ def _kept(group: Group) -> bool:
     return group.keep or any(map(_kept, inner))
 
 
-def _fan(members: tuple[Element, ...], element: Group | Chord, *, kept: bool) -> Fan:
-    return Fan(tuple(side_by_side(members)), element.policy, element.task_id, element.open_index, kept=kept)
+def _error_links(element: Element) -> tuple[Element, ...]:
+    """Return the error links of an element's first task, or group, that is no header."""
+    inner: tuple[Element, ...] = ()
+    match element:
+        case Chain():
+            inner = element.steps[:1]
+        case Chord():
+            inner = (element.body,)
+        case _:
+            pass
+    return element.error_links + tuple(link for each in inner for link in _error_links(each))
+
+
+def _fan(members: tuple[Element, ...], element: Group | Chord, *, kept: bool, told: bool = False) -> Fan:
+    inside = tuple(side_by_side(members))
+    return Fan(inside, element.policy, element.task_id, element.open_index, kept=kept, told=told)
 
 
 def side_by_side(members: Iterable[Element]) -> Iterator[Stages]:
@@ -152,7 +167,7 @@ def _guarded(sequence: Stages, error_links: tuple[Element, ...]) -> Stages:
     for position, stage in enumerate(sequence, 1):
         if isinstance(stage, Call):
             found.append(replace(stage, error_links=stage.error_links + error_links))
-        elif position == len(sequence):
+        elif position == len(sequence) or stage.told:
             members = tuple(_guarded(member, error_links) for member in stage.members)
             later = () if stage.open_index is None else error_links
             found.append(replace(stage, members=members, error_links=stage.error_links + later))
