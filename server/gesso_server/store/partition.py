@@ -208,7 +208,7 @@ class Partition:
     async def stage_growth(
         self, canvas_id: CanvasId, templates: Sequence[bytes | str | int], nodes: Iterable[StoredNode]
     ) -> bool:
-        """Keep nodes at reserved indexes. False when there is no such canvas."""
+        """Keep nodes at reserved indexes. False when there is no such canvas, or it is not active."""
         args: list[bytes | str | int] = [canvas_id, len(templates) // 2, *templates, *_flat(nodes)]
         return bool(await self._call("grow_stage", self._key, args))
 

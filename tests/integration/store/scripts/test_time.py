@@ -11,9 +11,10 @@ import pytest
 
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.ids import CanvasId
-from gesso_server.plan import Call, compile_canvas
+from gesso_server.plan import Call, Plan, Room, compile_canvas
 from gesso_server.store.calls import (
     Frame,
+    GrowthStep,
     NewCanvas,
     Reported,
     Wake,
@@ -22,7 +23,7 @@ from gesso_server.store.errors import StoreError
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes
 from gesso_server.store.store import Store
 from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, quick, token
-from support.trees import call, calls, chain, chord, group
+from support.trees import LANE, call, calls, chain, chord, group
 
 LIMIT_SECONDS = 10
 FORGETFUL = quick(result_ttl=timedelta(0), request_ttl=timedelta(milliseconds=1))
@@ -161,6 +162,44 @@ async def test_living_canvas_is_kept(rig: Rig) -> None:
 
     assert await rig.states(canvas) == "SW"
     assert await worker.names() == ["b"]
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_cancelled_canvas_ends_with_what_was_staged_for_it(rig: Rig, taken: int) -> None:
+    """A stream breaks between its steps: reserved, staged and taken nodes all go, and none is staged any more."""
+    before = await rig.keys()
+    canvas = await rig.submit(chain(call("a"), call("b")))
+
+    async def staged(count: int) -> Plan:
+        reserved = await rig.partition.reserve(canvas.id, nodes=count, templates=0, lanes=lane_texts([LANE]))
+        assert reserved is not None
+        room = Room(reserved.base, reserved.templates, {LANE: reserved.lanes[0]})
+        plan = compile_canvas(group(*calls(count - 1)), node_limit=1000, room=room)
+        assert await rig.partition.stage_growth(canvas.id, [], stored_nodes(plan))
+        assert await rig.partition.stage_growth(canvas.id, [], stored_nodes(plan))  # the answer was lost
+        return plan
+
+    await staged(300)
+    for number in range(1, taken + 1):
+        plan = await staged(5)
+        step = GrowthStep(
+            number=number,
+            join=0,
+            first=plan.base,
+            node_count=5,
+            inputs="-",
+            start=edges_text(plan.start),
+            sealed=False,
+        )
+        assert (await rig.partition.grow(canvas.id, step))[0]
+    await rig.partition.reserve(canvas.id, nodes=50, templates=0, lanes=[])
+
+    await rig.partition.cancel_canvas(NAMESPACE, canvas.id, terminate=False, forget=True)
+    late = list(stored_nodes(compile_canvas(call("c"), node_limit=1, room=Room(320, 0, {}))))
+    assert not await rig.partition.stage_growth(canvas.id, [], late)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while any(canvas.id in key for key in await rig.keys() - before):
+            await rig.sweep()
 
 
 async def test_staged_canvas_that_was_never_submitted_is_removed(rig: Rig) -> None:
