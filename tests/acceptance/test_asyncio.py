@@ -144,10 +144,11 @@ async def test_whoever_is_cancelled_leaves_nothing(app: App) -> None:
     coordinator = registry.shared(app.address)
     while coordinator.unanswered_count() < 11:  # noqa: ASYNC110 - nobody tells
         await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    del waits, tasks, task, result, grouped
+    sent = asyncio.gather(*tasks, return_exceptions=True)
+    sent.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await sent
+    del waits, tasks, sent, result, grouped
 
     async with asyncio.timeout(30):
         while coordinator.unanswered_count():

@@ -12,7 +12,6 @@ from gesso.codec import DEFAULT, encode
 from gesso.errors import Ignore, Reject, Replace, Retry
 from gesso.failure import to_task_error
 from gesso.request import Asked
-from gesso.v1 import canvas_pb2
 from gesso.v1.worker_service_pb2 import Outcome
 from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
 
@@ -44,29 +43,32 @@ def returned(value: Any, encoding: str) -> Outcome:
     return Outcome(value=payload)
 
 
-def raised(error: BaseException, asked: Asked) -> Outcome:
+def raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
     """Return the outcome of a function that raised `error`; a failure of its own if that cannot be sent.
 
     Args:
         asked: What it had asked for until then.
+        on_header: Whether a chord's error links run for each failed member of its header, too.
     """
     try:
-        return with_members(_raised(error, asked), asked)
+        return with_members(_raised(error, asked, on_header=on_header), asked, on_header=on_header)
     except Exception as unsendable:  # noqa: BLE001 - the user's canvas may hold anything
         return Outcome(error=to_task_error(unsendable, final=True))
 
 
-def with_members(outcome: Outcome, asked: Asked) -> Outcome:
-    """Return the outcome with the members that its attempt adds to its join.
+def with_members(outcome: Outcome, asked: Asked, *, on_header: bool) -> Outcome:
+    """Return the outcome with the members that its attempt adds to its join. Arguments are those of `raised`.
 
     Raises:
         Exception: If one cannot be sent, see `wire.encode`.
     """
-    outcome.added_members.extend(map(_encoded, asked.members))
+    outcome.added_members.extend(
+        wire.encode(member, error_links_on_header=on_header) for member in asked.members
+    )
     return outcome
 
 
-def _raised(error: BaseException, asked: Asked) -> Outcome:
+def _raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
     match error:
         case Ignore():
             return Outcome(ignored=Outcome.Ignored(custom_state=asked.state))
@@ -75,13 +77,10 @@ def _raised(error: BaseException, asked: Asked) -> Outcome:
         case Retry():
             return Outcome(retry=_retry(error))
         case Replace(canvas=Canvas() as canvas):
-            return Outcome(replacement=Outcome.Replacement(canvas=_encoded(canvas)))
+            message = wire.encode(canvas, error_links_on_header=on_header)
+            return Outcome(replacement=Outcome.Replacement(canvas=message))
         case _:
             return Outcome(error=to_task_error(error, final=isinstance(error, WorkerError)))
-
-
-def _encoded(canvas: Canvas) -> canvas_pb2.Canvas:
-    return wire.encode(canvas, error_links_on_header=canvas.app.allow_error_cb_on_chord_header)
 
 
 def _retry(error: Retry) -> Outcome.Retry:

@@ -51,6 +51,7 @@ class Runner:
         self._functions = {name: _function(task.run) for name, task in app.tasks.items()}
         self._limits = [task.limit for task in app.tasks.values() if task.limit]
         self._classes = app.error_classes
+        self._on_header = app.allow_error_cb_on_chord_header
         self._worker = worker
         self._inputs = inputs
 
@@ -76,7 +77,7 @@ class Runner:
             elsewhere = self._inputs.read_from_thread(node) if (node := _input_node(assignment)) else None
             calls = self._calls(assignment, function, elsewhere)
             values = [function.call(*call.args, **call.kwargs) for call in calls]
-            return _returned(assignment, values)
+            return self._returned(assignment, values)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             return self._raised(error, assignment)
 
@@ -87,7 +88,7 @@ class Runner:
             elsewhere = await self._inputs.read(node) if (node := _input_node(assignment)) else None
             calls = self._calls(assignment, function, elsewhere)
             values = [await function.call(*call.args, **call.kwargs) for call in calls]
-            return _returned(assignment, values)
+            return self._returned(assignment, values)
         except BaseException as error:  # noqa: BLE001 - as above, and cancellation ends the task alone
             return self._raised(error, assignment)
 
@@ -105,11 +106,20 @@ class Runner:
     def _request(self, assignment: Assignment, arguments: Arguments) -> Request:
         return request_of(assignment, arguments, self._worker)
 
+    def _returned(self, assignment: Assignment, values: list[Any]) -> Outcome:
+        value = values if assignment.iteration else values[0]
+        outcome = outcomes.returned(value, assignment.signature.options.result_encoding)
+        request = current_request.get()
+        if request is None:
+            return outcome
+        return outcomes.with_members(outcome, request.asked, on_header=self._on_header)
+
     def _raised(self, error: BaseException, assignment: Assignment) -> Outcome:
         while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename == __file__:
             error.__traceback__ = trace.tb_next  # begin where the user's code does
         request = current_request.get()
-        outcome = outcomes.raised(error, request.asked if request is not None else Asked())
+        asked = request.asked if request is not None else Asked()
+        outcome = outcomes.raised(error, asked, on_header=self._on_header)
         if not isinstance(error, TaskPredicate):
             name, node_id = assignment.signature.task, assignment.token.node_id
             _LOG.error("task %s [%s] failed: %s", name, node_id, outcome.error.traceback.rstrip())
@@ -118,13 +128,6 @@ class Runner:
 
 def _function(run: Callable[..., Any]) -> _Function:
     return _Function(run, inspect.iscoroutinefunction(run))
-
-
-def _returned(assignment: Assignment, values: list[Any]) -> Outcome:
-    value = values if assignment.iteration else values[0]
-    outcome = outcomes.returned(value, assignment.signature.options.result_encoding)
-    request = current_request.get()
-    return outcome if request is None else outcomes.with_members(outcome, request.asked)
 
 
 def _input_node(assignment: Assignment) -> str:

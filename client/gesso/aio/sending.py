@@ -29,11 +29,6 @@ class _Sender:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    @property
-    def allow_error_cb_on_chord_header(self) -> bool:
-        """Whether a chord's error links run for each failed member of its header, too."""
-        return self._app.allow_error_cb_on_chord_header
-
     def send(self, canvas: Any, *, wait: bool = False) -> Any:  # noqa: ARG002 - waiting costs nothing more
         """Return a coroutine that submits a canvas."""
         return send(canvas, self._app)

@@ -13,11 +13,6 @@ class Sender(Protocol):
     A sender reads a canvas and never changes it.
     """
 
-    @property
-    def allow_error_cb_on_chord_header(self) -> bool:
-        """Whether a chord's error links run for each failed member of its header, too."""
-        ...
-
     def send(self, canvas: Any, *, wait: bool = False) -> Any:
         """Submit a canvas and return its AsyncResult or GroupResult.
 

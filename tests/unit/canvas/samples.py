@@ -13,8 +13,6 @@ from gesso.canvas import Canvas, Signature, chain, chord, group, xmap, xstarmap
 class Recorder:
     """An app that remembers what it was asked. It knows one task, `strict`, of one argument."""
 
-    allow_error_cb_on_chord_header = False
-
     def __init__(self) -> None:
         self.sent: list[Canvas] = []
         self.waited: list[bool] = []
