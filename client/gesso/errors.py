@@ -281,7 +281,9 @@ REASONS: Mapping[str, type[GessoError]] = MappingProxyType(
     | dict.fromkeys(_ARGUMENT.split(), InvalidArgument)
     | dict.fromkeys(_PRECONDITION.split(), FailedPrecondition)
     | dict.fromkeys(("CANVAS_NOT_FOUND", "NODE_NOT_FOUND"), NotFound)
-    | dict.fromkeys(("STORE_UNAVAILABLE", "DRAINING", "HELLO_TIMEOUT", "HEARTBEAT_TIMEOUT"), Unavailable)
+    | dict.fromkeys(
+        ("STORE_UNAVAILABLE", "DURABILITY", "DRAINING", "HELLO_TIMEOUT", "HEARTBEAT_TIMEOUT"), Unavailable
+    )
     | dict.fromkeys(("STORE_FULL", "BACKPRESSURE", "QUOTA"), ResourceExhausted)
     | dict.fromkeys(("CREDENTIAL", "ROLE", "QUEUE"), AccessDenied)
     | {
