@@ -71,6 +71,8 @@ class Timing:
     """A worker must send something so often. Default 5 s."""
     silence: timedelta = timedelta(seconds=15)
     """A worker's stream that was silent for so long is closed. Default 15 s."""
+    standstill: timedelta = timedelta(seconds=15)
+    """So long a worker with free slots may begin nothing of what it was given. Default 15 s."""
     staging: timedelta = timedelta(minutes=10)
     """How long a large canvas may take to be sent to the store. Default 10 min."""
     result_ttl: timedelta = timedelta(hours=24)

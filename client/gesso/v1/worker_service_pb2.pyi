@@ -52,12 +52,14 @@ class WorkRequest(_message.Message):
         limits: _containers.RepeatedCompositeFieldContainer[_limit_pb2.Limit]
         def __init__(self, protocol_version: _Optional[int] = ..., session_id: _Optional[str] = ..., epoch: _Optional[int] = ..., queues: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., held: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., worker: _Optional[str] = ..., dead_sessions: _Optional[_Iterable[_Union[WorkRequest.DeadSession, _Mapping]]] = ..., limits: _Optional[_Iterable[_Union[_limit_pb2.Limit, _Mapping]]] = ...) -> None: ...
     class DeadSession(_message.Message):
-        __slots__ = ("session_id", "crashed")
+        __slots__ = ("session_id", "crashed", "overran")
         SESSION_ID_FIELD_NUMBER: _ClassVar[int]
         CRASHED_FIELD_NUMBER: _ClassVar[int]
+        OVERRAN_FIELD_NUMBER: _ClassVar[int]
         session_id: str
         crashed: _containers.RepeatedCompositeFieldContainer[Token]
-        def __init__(self, session_id: _Optional[str] = ..., crashed: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
+        overran: _containers.RepeatedCompositeFieldContainer[Token]
+        def __init__(self, session_id: _Optional[str] = ..., crashed: _Optional[_Iterable[_Union[Token, _Mapping]]] = ..., overran: _Optional[_Iterable[_Union[Token, _Mapping]]] = ...) -> None: ...
     class Progress(_message.Message):
         __slots__ = ("token", "state", "meta")
         TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -97,7 +99,7 @@ class Report(_message.Message):
     def __init__(self, token: _Optional[_Union[Token, _Mapping]] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("value", "error", "ignored", "rejected", "retry", "replacement", "run_duration", "added_members", "worker")
+    __slots__ = ("value", "error", "ignored", "rejected", "retry", "replacement", "run_duration", "added_members", "worker", "progress")
     class Ignored(_message.Message):
         __slots__ = ("custom_state",)
         CUSTOM_STATE_FIELD_NUMBER: _ClassVar[int]
@@ -133,6 +135,7 @@ class Outcome(_message.Message):
     RUN_DURATION_FIELD_NUMBER: _ClassVar[int]
     ADDED_MEMBERS_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
     value: _payload_pb2.Payload
     error: _task_error_pb2.TaskError
     ignored: Outcome.Ignored
@@ -142,7 +145,8 @@ class Outcome(_message.Message):
     run_duration: _duration_pb2.Duration
     added_members: _containers.RepeatedCompositeFieldContainer[_canvas_pb2.Canvas]
     worker: str
-    def __init__(self, value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., ignored: _Optional[_Union[Outcome.Ignored, _Mapping]] = ..., rejected: _Optional[_Union[Outcome.Rejected, _Mapping]] = ..., retry: _Optional[_Union[Outcome.Retry, _Mapping]] = ..., replacement: _Optional[_Union[Outcome.Replacement, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., added_members: _Optional[_Iterable[_Union[_canvas_pb2.Canvas, _Mapping]]] = ..., worker: _Optional[str] = ...) -> None: ...
+    progress: WorkRequest.Progress
+    def __init__(self, value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., ignored: _Optional[_Union[Outcome.Ignored, _Mapping]] = ..., rejected: _Optional[_Union[Outcome.Rejected, _Mapping]] = ..., retry: _Optional[_Union[Outcome.Retry, _Mapping]] = ..., replacement: _Optional[_Union[Outcome.Replacement, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., added_members: _Optional[_Iterable[_Union[_canvas_pb2.Canvas, _Mapping]]] = ..., worker: _Optional[str] = ..., progress: _Optional[_Union[WorkRequest.Progress, _Mapping]] = ...) -> None: ...
 
 class WorkResponse(_message.Message):
     __slots__ = ("welcome", "assignments", "acknowledged_frame", "refusals", "cancellations", "draining")

@@ -61,7 +61,8 @@ class WorkerServiceServicer(object):
         acknowledged the frame that brought them.
 
         The worker sends something at least every 5 s, if only an empty message; after 15 s without the
-        coordinator ends the stream (`HEARTBEAT_TIMEOUT`). A token that is no longer current is answered in
+        coordinator ends the stream (`HEARTBEAT_TIMEOUT`). It does so, too, when a worker with free slots holds tasks and
+        says for 15 s of none that it began, ended or is given back; those tasks go elsewhere. A token that is no longer current is answered in
         `refusals`, and the stream stays open.
 
         When the stream breaks, the worker connects again, to any coordinator, with the same session and a

@@ -17,9 +17,11 @@ from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.growth import Growing
 from gesso_server.dispatch.limiter import Limiter
+from gesso_server.dispatch.overrun import end_overran
 from gesso_server.dispatch.registry import Registry, names
 from gesso_server.dispatch.revocations import Revocations
 from gesso_server.dispatch.session import Session, SessionLostError
+from gesso_server.dispatch.standstill import Standstill
 from gesso_server.dispatch.submission import Submissions
 from gesso_server.dispatch.sweeper import Sweepers
 from gesso_server.dispatch.values import Values
@@ -108,6 +110,9 @@ class Coordinator:
             StoreError: If the store does not answer.
         """
         lease_ms = self.config.timing.lease // _MS
+        for partition in self.store.partitions if hello.overran else ():
+            for duties in await end_overran(partition, hello):
+                self._desk.see_to(partition, duties)
         welcomes = await asyncio.gather(
             *(partition.hello(hello, lease_ms=lease_ms) for partition in self.store.partitions)
         )
@@ -115,7 +120,10 @@ class Coordinator:
             self._desk.see_to(partition, welcomed.duties)
         if not all(welcomed.accepted for welcomed in welcomes):
             raise SessionLostError
-        session = Session(hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called)
+        standstill = Standstill(slots=hello.slots, limit=self.config.timing.standstill)
+        session = Session(
+            hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called, standstill
+        )
         session.others_idle = lambda it, number: self.registry.another_idle(it, number) is not None
         self.registry.add(session)
         try:

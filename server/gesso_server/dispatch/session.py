@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from gesso_server.dispatch.standstill import Standstill
 from gesso_server.ids import CanvasId, partition_of
 from gesso_server.store.calls import (
     Accepted,
@@ -80,6 +81,7 @@ class Session:
         queues: tuple[str, ...],
         partitions: list[Partition],
         called: Callable[[Session, Partition, Exchanged], None],
+        standstill: Standstill,
     ) -> None:
         """Take over a connection that has said hello.
 
@@ -89,12 +91,14 @@ class Session:
             queues: The queues that it takes tasks from.
             partitions: All partitions of the store.
             called: Told of the answer to each call, before the session acts on it.
+            standstill: Watches whether the worker works.
         """
         self.id = session_id
         self.namespace = namespace
         self.queues = queues
         self.credits = 0
         self.others_idle: Callable[[Session, int], bool] = lambda _session, _partition: False
+        self.standstill = standstill
         self._partitions = partitions
         self._called = called
         self._hungry = {partition.number for partition in partitions}
@@ -172,6 +176,7 @@ class Session:
     def take_back(self, token: TokenRef) -> None:
         """Give back a task that was granted and has not been sent."""
         self.credits += 1
+        self.standstill.parted((token,))
         self._taken_back.append(token)
         self._event.set()
 
@@ -225,6 +230,9 @@ class Session:
         frames: dict[int, Frame] = {}
         for frame in incoming:
             self.credits += frame.credits
+            self.standstill.began(frame.started)
+            self.standstill.parted(frame.returned)
+            self.standstill.parted(reported.token for reported in frame.reported if reported.kind != "s")
             out.acknowledged = frame.number
             out.refusals += _sort(frame, frames, len(self._partitions))
         taken_back, self._taken_back = self._taken_back, []
@@ -253,6 +261,7 @@ class Session:
         """Take what submissions have granted."""
         granted, self._granted = self._granted, []
         for reply in granted:
+            self.standstill.gave(reply.grants)
             out.grants += reply.grants
             out.contexts |= reply.contexts
 
@@ -289,6 +298,7 @@ class Session:
         self.credits -= len(reply.grants)
         if reply.more:
             self._hungry.add(partition.number)
+        self.standstill.gave(reply.grants)
         out.grants += reply.grants
         out.contexts |= reply.contexts
         self._called(self, partition, reply)

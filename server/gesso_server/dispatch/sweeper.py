@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from gesso_server.config import Timing
+from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.dispatch.registry import Registry
 from gesso_server.store.calls import Duties
 from gesso_server.store.errors import StoreError
@@ -84,6 +85,7 @@ class Sweepers:
         try:
             swept = await partition.sweep(
                 staging_ms=self._timing.staging // _MS,
+                overran=OVERRAN,
                 idle_queues=self._registry.idle_queues(partition.number),
             )
         except StoreError as error:

@@ -34,6 +34,8 @@ _MOST_RETRIES = 10_000
 _STAMP_KEYS, _STAMP_KEY_BYTES, _STAMP_VALUE_BYTES, _STAMP_VALUES = 32, 64, 256, 64
 _RESERVED_STAMP = "gesso."
 _HEADERS, _HEADER_BYTES = 32, 8192
+_WAITS = frozenset("daxz")
+"""Letters of a timing that the store looks at before it lets a task begin."""
 _NANOS = 1_000_000_000
 _UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 
@@ -198,7 +200,7 @@ class Elements:
         signature = assignment.signature
         options = signature.options if signature.HasField("options") else None
         timing = _timing(options) if options is not None else ""
-        lane = self._lane(signature.task, options, timed=bool(timing))
+        lane = self._lane(signature.task, options, timed=not _WAITS.isdisjoint(timing))
         self._check_payload(signature.args, "args")
         self._check_payload(signature.kwargs, "kwargs")
         task_id = ""
@@ -298,7 +300,25 @@ def _timing(options: signature_pb2.SignatureOptions) -> str:
         parts.append(f"x{milliseconds(options.expires_in, 'options.expires_in')}")
     if options.HasField("expire_time"):
         parts.append(f"z{instant_ms(options.expire_time, 'options.expire_time')}")
+    hard = _limit_ms(options, "time_limit")
+    if (soft := _limit_ms(options, "soft_time_limit")) and hard and soft >= hard:
+        text = "a soft time limit is below the hard one"
+        raise invalid("CONFLICTING_FIELDS", text, "options.soft_time_limit")
+    if hard:
+        parts.append(f"h{hard}")
+    if options.at_most_once:
+        parts.append("m")
     return "".join(parts)
+
+
+def _limit_ms(options: signature_pb2.SignatureOptions, field: str) -> int:
+    """Return a time limit, 0 for none."""
+    if not options.HasField(field):
+        return 0
+    limit = milliseconds(getattr(options, field), f"options.{field}")
+    if not limit:
+        raise invalid("BAD_DURATION", "a time limit is more than nothing", f"options.{field}")
+    return limit
 
 
 def milliseconds(duration: duration_pb2.Duration, path: str) -> int:
@@ -325,12 +345,6 @@ def instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
 
 
 def _check_options(options: signature_pb2.SignatureOptions) -> None:
-    for field in ("soft_time_limit", "time_limit"):
-        if options.HasField(field):
-            milliseconds(getattr(options, field), f"options.{field}")
-            raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", f"{field} is not served yet", f"options.{field}")
-    if options.at_most_once:
-        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "at_most_once is not served yet", "options.at_most_once")
     if options.HasField("retry"):
         _check_retry(options.retry)
     if options.headers:

@@ -172,8 +172,17 @@ class NodeView:
             if outcome.HasField("run_duration"):
                 node.run_duration.CopyFrom(outcome.run_duration)
             node.worker = outcome.worker
-            node.custom_state = outcome.ignored.custom_state
+            self._add_custom_state(node, outcome)
         return node
+
+    def _add_custom_state(self, node: node_pb2.Node, outcome: worker_service_pb2.Outcome) -> None:
+        """Show the state that the task set for itself: while it runs, and when it asked to be ignored."""
+        if self.record.state is State.IGNORED:
+            node.custom_state = outcome.ignored.custom_state
+        elif not self.record.state.final:
+            node.custom_state = outcome.progress.state
+        if node.custom_state and outcome.progress.HasField("meta"):
+            node.custom_meta.CopyFrom(outcome.progress.meta)
 
 
 def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:

@@ -6,6 +6,7 @@ with an error that says so: the attempt is over either way.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from gesso.v1 import worker_service_pb2 as pb
@@ -16,12 +17,15 @@ from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import PlanError
 from gesso_server.rpc.elements import Elements
 from gesso_server.rpc.nodes import NodeView
-from gesso_server.rpc.refusal import Refusal
+from gesso_server.rpc.refusal import Refusal, invalid
 from gesso_server.store.calls import Reported, TokenRef
 
 _MOST_BYTES = 1_200_000
 """An outcome: a payload of 1 MiB and what goes with it."""
 _MS = timedelta(milliseconds=1)
+_META_BYTES = 64 << 10
+"""What a running task may say about the state that it set."""
+_STATE = re.compile(r"[A-Z][A-Z0-9_. -]{0,63}", re.ASCII)
 _UNKNOWN_DELAY_MS = 1000
 """How long a task waits that a worker did not know although it said it did."""
 _RETRIES = 3
@@ -46,9 +50,28 @@ class Reports:
             StoreError: If what comes with it cannot be staged.
         """
         outcome.worker = self._worker
+        if not outcome.HasField("ignored"):
+            outcome.ClearField("progress")  # of an end only that of an ignored task is kept
         if outcome.added_members or outcome.HasField("replacement"):
             return await self._extended(token, outcome)
         return self._plain(token, outcome)
+
+    def progress(self, token: TokenRef, progress: pb.WorkRequest.Progress) -> Reported:
+        """Return a state that a running task set for itself as the store takes it.
+
+        Raises:
+            Refusal: If it is none, or says too much.
+        """
+        if not _STATE.fullmatch(progress.state):
+            text = (
+                "a state begins with an upper-case letter and has at most 64 of A-Z, 0-9, _, -, . and space"
+            )
+            raise invalid("OUT_OF_RANGE", text, "progress.state")
+        if len(progress.meta.data) > _META_BYTES:
+            text = f"what a task says about its state has at most {_META_BYTES} bytes"
+            raise invalid("PAYLOAD_TOO_LARGE", text, "progress.meta", limit=str(_META_BYTES))
+        progress.ClearField("token")
+        return Reported(token, "s", pb.Outcome(progress=progress, worker=self._worker).SerializeToString())
 
     def _plain(self, token: TokenRef, outcome: pb.Outcome, extra: str = "") -> Reported:
         kind, delay_ms = "v", 0

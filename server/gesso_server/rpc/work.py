@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Iterable
 
 import grpc
@@ -73,7 +74,7 @@ class Work:
         await self._coordinator.limiter.declare(NAMESPACE, limits)
         try:
             async with self._coordinator.session(hello) as (session, welcomes):
-                yield await self._welcome(hello, welcomes)
+                yield await self._welcome(session, hello, welcomes)
                 async for response in self._exchange(session, hello, requests):
                     yield response
         except SessionLostError:
@@ -92,14 +93,16 @@ class Work:
         finally:
             reader.cancel()
 
-    async def _welcome(self, hello: Hello, welcomes: list[Welcomed]) -> pb.WorkResponse:
+    async def _welcome(self, session: Session, hello: Hello, welcomes: list[Welcomed]) -> pb.WorkResponse:
         response = pb.WorkResponse()
         response.welcome.heartbeat_interval.FromTimedelta(self._coordinator.config.timing.heartbeat)
         dropped = set(range(len(hello.held)))
         for welcomed in welcomes:
             dropped &= set(welcomed.drops)
+            session.standstill.gave(welcomed.grants)
             for grant in welcomed.grants:
                 await self._assignments.add(response, grant, welcomed.contexts)
+        session.standstill.holds(token for at, token in enumerate(hello.held) if at not in dropped)
         for position in sorted(dropped):
             _set_token(response.welcome.drops.add(), hello.held[position])
         return response
@@ -170,11 +173,28 @@ async def _read(
             if request.HasField("hello"):
                 raise invalid("PROTOCOL", "a hello stands in the first message only", "hello")
             session.offer(await _incoming(request, session, reports))
+            _check_standstill(session)
             if request.HasField("goodbye"):
                 session.said_goodbye = True
                 return
     finally:
         session.close()
+
+
+def _check_standstill(session: Session) -> None:
+    """Look, at each frame, heartbeats included, whether the worker works.
+
+    Raises:
+        Refusal: If it does not. What it has not begun goes elsewhere.
+    """
+    unstarted = session.standstill.overdue(time.monotonic())
+    if not unstarted:
+        return
+    _log.warning("worker.stands_still session=%s unstarted=%d", session.id.session, len(unstarted))
+    for token in unstarted:
+        session.take_back(token)
+    text = "the worker has free slots, and began nothing of what it was given"
+    raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HEARTBEAT_TIMEOUT", text)
 
 
 async def _incoming(request: pb.WorkRequest, session: Session, reports: Reports) -> Incoming:
@@ -186,7 +206,10 @@ async def _incoming(request: pb.WorkRequest, session: Session, reports: Reports)
         request.credit_count,
         list(_tokens(request.started)),
         list(_tokens(request.returned)),
-        [await reports.reported(_token(report.token), report.outcome) for report in request.reports],
+        [
+            *(reports.progress(_token(progress.token), progress) for progress in request.progress),
+            *[await reports.reported(_token(report.token), report.outcome) for report in request.reports],
+        ],
     )
 
 
@@ -240,4 +263,7 @@ def _hello(request: pb.WorkRequest) -> Hello:
         tasks=list(dict.fromkeys(hello.tasks)),
         held=list(_tokens(hello.held)),
         dead_sessions=[(dead.session_id, list(_tokens(dead.crashed))) for dead in hello.dead_sessions],
+        overran=[
+            (dead.session_id, list(_tokens(dead.overran))) for dead in hello.dead_sessions if dead.overran
+        ],
     )

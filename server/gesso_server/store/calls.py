@@ -185,6 +185,8 @@ class Hello:
     held: Sequence[TokenRef]
     dead_sessions: Sequence[tuple[str, Sequence[TokenRef]]]
     """Sessions whose process died, each with what was running in it."""
+    overran: Sequence[tuple[str, Sequence[TokenRef]]] = ()
+    """Such sessions with what their process was killed for: it ran longer than its time limit."""
 
 
 @dataclass(slots=True)

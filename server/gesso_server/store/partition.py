@@ -173,14 +173,17 @@ class Partition:
         args: list[bytes | str | int] = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
         return _duties(await self._call("leave", self._key, args))
 
-    async def sweep(self, *, staging_ms: int, idle_queues: Sequence[tuple[str, str]]) -> Swept:
+    async def sweep(
+        self, *, staging_ms: int, overran: bytes, idle_queues: Sequence[tuple[str, str]]
+    ) -> Swept:
         """Do what time has made due, a bounded part of it.
 
         Args:
             staging_ms: How long a canvas may take to be staged.
+            overran: Outcome of an attempt that outlived its time limit.
             idle_queues: Namespace and name of queues that sessions of this coordinator wait for.
         """
-        args: list[bytes | str | int] = [self._coordinator, staging_ms]
+        args: list[bytes | str | int] = [self._coordinator, staging_ms, overran]
         for namespace, queue in idle_queues:
             args += (namespace, queue)
         more, next_due, own, version, canary = await self._call("sweep", self._key, args)

@@ -145,6 +145,11 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
     "long concurrency key": (
         with_options(concurrency_key="é" * 65), "BAD_LIMIT_KEY", "canvas.signature.options.concurrency_key",
     ),
+    "time limit of nothing": (with_options(time_limit={}), "BAD_DURATION", "canvas.signature.options.time_limit"),
+    "soft limit above the hard one": (
+        with_options(time_limit={"seconds": 1}, soft_time_limit={"seconds": 2}), "CONFLICTING_FIELDS",
+        "canvas.signature.options.soft_time_limit",
+    ),
     "33 headers": (
         with_options(headers={f"h{number}": "" for number in range(33)}), "OUT_OF_RANGE",
         "canvas.signature.options.headers",
@@ -159,9 +164,10 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
     "stamp without a value": (stamped(k=[]), "BAD_STAMP", "canvas.stamps['k']"),
 }  # fmt: skip
 UNSERVED_CANVASES = {
-    "time limit": (with_options(time_limit={"seconds": 1}), "canvas.signature.options.time_limit"),
-    "at most once": (with_options(at_most_once=True), "canvas.signature.options.at_most_once"),
-}
+    "members in flight": (
+        canvas_pb2.Canvas(group=canvas_pb2.Group(max_in_flight=1), members=[sig()]), "canvas.max_in_flight",
+    ),
+}  # fmt: skip
 NOBODY = "0" * 32
 BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "request id": ("SubmitCanvas", request_of(sig(), request_id="r" * 129), INVALID, "BAD_REQUEST_ID", "request_id"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -53,6 +55,18 @@ BAD_FRAMES: dict[str, tuple[Any, str, str]] = {
     "negative credits": (pb.WorkRequest(frame=1, credit_count=-1), "BAD_CREDIT", "credit_count"),
     "too many credits": (pb.WorkRequest(frame=1, credit_count=1001), "BAD_CREDIT", "credit_count"),
     "a bad token": (pb.WorkRequest(frame=1, started=[pb.Token(node_id="x-0")]), "BAD_ID", "token.node_id"),
+    "a state in lower case": (
+        pb.WorkRequest(frame=1, progress=[{"token": TOKEN, "state": "baking"}]),
+        "OUT_OF_RANGE",
+        "progress.state",
+    ),
+    "a state that says too much": (
+        pb.WorkRequest(
+            frame=1, progress=[{"token": TOKEN, "state": "BAKING", "meta": {"data": bytes(65_537)}}]
+        ),
+        "PAYLOAD_TOO_LARGE",
+        "progress.meta",
+    ),
     "a report without a token": (pb.WorkRequest(frame=1, reports=[pb.Report()]), "BAD_ID", "token.node_id"),
 }
 
@@ -289,3 +303,81 @@ async def test_failure_reaches_everything_behind_it(channel: grpc.aio.Channel, c
     assert ended.error.type == "gesso.ChordError"
     assert ended.error.message == f"Dependency {failing} raised ValueError('no')"
     assert (ended.error.cause.type, ended.error.cause.node_id) == ("builtins.ValueError", failing)
+
+
+IMPATIENT = ServerConfig(timing=Timing(standstill=timedelta(milliseconds=50)))
+
+
+@pytest.mark.parametrize("config", [IMPATIENT], indirect=True)
+async def test_worker_that_begins_nothing_loses_its_tasks(client: Client, channel: grpc.aio.Channel) -> None:
+    """A worker that is heard and has free slots, but begins nothing it was given, is sent away; others do the work."""
+    stands, works = Stream(channel), Stream(channel)
+    await stands.send(hello())
+    await stands.frame(credit_count=1)
+    submitted = await submit(client)
+    (given,) = await stands.take()
+
+    async with asyncio.timeout(20):
+        with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):
+            while not stands.call.done():
+                await stands.frame()  # a heartbeat
+                await asyncio.sleep(0.01)
+    error = await stands.ended()
+    assert error is not None
+    assert error.code() is LATE
+    await works.send(hello())
+    await works.frame(credit_count=1)
+    (again,) = await works.take()
+    await works.report([again])
+
+    assert again.token.attempt == given.token.attempt
+    assert (await wait(client, submitted.last.node_id)).HasField("value")
+    await works.close()
+
+
+@pytest.mark.parametrize("config", [IMPATIENT], indirect=True)
+async def test_worker_whose_slots_are_full_may_hold_more(client: Client, channel: grpc.aio.Channel) -> None:
+    """What waits for a slot is no standstill."""
+    stream = Stream(channel)
+    await stream.send(hello(slot_count=1))
+    await stream.frame(credit_count=2)
+    await submit(client, group(sig(), sig()))
+    first, _ = await stream.take(2)
+    await stream.frame(started=[first.token])
+
+    for _ in range(10):
+        await stream.frame()
+        await asyncio.sleep(0.01)
+    await stream.acknowledged()
+
+    assert not stream.call.done()
+    await stream.close()
+
+
+async def test_state_of_a_running_task_is_shown(client: Client, channel: grpc.aio.Channel) -> None:
+    """It and what is said about it stand in the node while it runs; at the end only that of an ignored task."""
+    stream = Stream(channel)
+    await stream.send(hello())
+    await stream.frame(credit_count=2)
+    submitted = await submit(client, group(sig(), sig()))
+    running = await stream.take(2)
+    said = pb.WorkRequest.Progress(state="BAKING", meta={"data": b"42"})
+
+    await stream.frame(
+        started=[each.token for each in running],
+        progress=[
+            pb.WorkRequest.Progress(token=each.token, state=said.state, meta=said.meta) for each in running
+        ],
+    )
+    await stream.acknowledged()
+    nodes = [(await client.GetNode(cs.GetNodeRequest(node_id=each.token.node_id))).node for each in running]
+    ignored = pb.Outcome(ignored={"custom_state": "BURNT"}, progress=said)
+    await stream.report(running[:1])
+    await stream.report(running[1:], lambda _: ignored)
+    await stream.acknowledged()
+    ended = [(await client.GetNode(cs.GetNodeRequest(node_id=each.token.node_id))).node for each in running]
+
+    assert [(node.custom_state, node.custom_meta.data) for node in nodes] == [("BAKING", b"42")] * 2
+    assert [(node.custom_state, node.custom_meta.data) for node in ended] == [("", b""), ("BURNT", b"42")]
+    assert submitted.node_count == 3
+    await stream.close()

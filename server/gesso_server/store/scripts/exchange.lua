@@ -51,7 +51,7 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
   for i = at, #ARGV, 8 do
     local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],
       ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), ARGV[i + 7])
-    if answer == 'A' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
+    if answer == 'A' and ARGV[i + 4] ~= 's' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
     answers[#answers + 1] = answer
   end
   for from = 1, #freed, 1000 do

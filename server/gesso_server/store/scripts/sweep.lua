@@ -1,7 +1,8 @@
 -- sweep: do what time has made due, a bounded part of it: end sessions whose lease is over, start delayed tasks, end
--- tasks that were not started in time, look at limits whose permits are due, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
+-- tasks that were not started in time and attempts that run too long, look at limits whose permits are due, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
 -- KEYS[1] partition
 -- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
+--     [3] outcome of an attempt that outlived its limit
 --     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
 -- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to, version of the
 -- table of limits, the canary: a number that only grows, so a coordinator that sees it go back knows that the store has
@@ -44,8 +45,9 @@ local function remove_staged(call, cid)
   end
 end
 
-local function wake_due(call)
+local function wake_due(call, overran)
   local due = redis.call('ZRANGEBYSCORE', keys.due(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
+  local late = {}
   for _, field in ipairs(due) do
     local canvas, node = leases.node_of(call, field)
     if node and node.join then
@@ -54,9 +56,12 @@ local function wake_due(call)
       node.state = 'W'
       nodes.touch(call, canvas.id, node)
       ready.push(call, canvas, node.lane, node.index, 1, 1)
+    elseif node and HELD[node.state] and node.state ~= 'G' then
+      late[#late + 1] = {canvas, node}
     end
   end
   if #due > 0 then redis.call('ZREM', keys.due(call.K), unpack(due)) end
+  for _, each in ipairs(late) do reports.overrun(call, each[1], each[2], overran) end -- which may set a new due time
   return #due
 end
 
@@ -78,7 +83,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     leases.drop_session(call, sid, nil)
     done = SLICE
   end
-  done = math.max(done, wake_due(call), expire(call))
+  done = math.max(done, wake_due(call, ARGV[3]), expire(call))
   if limits.sweep(call) then done = SLICE end
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.growing(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     redis.call('ZREM', keys.growing(K), cid)
@@ -100,7 +105,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     redis.call('ZREM', keys.staging(K), cid)
   end
   local own = call_state.finish(call)
-  for i = 3, #ARGV, 2 do
+  for i = 4, #ARGV, 2 do
     redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), ARGV[1])
     if redis.call('EXISTS', keys.levels(K, ARGV[i], ARGV[i + 1]), keys.parked(K, ARGV[i], ARGV[i + 1])) > 0 then
       local wakes = own[1]

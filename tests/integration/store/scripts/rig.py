@@ -11,6 +11,7 @@ from typing import Any
 
 from gesso_server.config import Durability, ServerConfig, Timing
 from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.dispatch.submission import Submission
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Element, JoinNode, Plan, TaskNode, compile_canvas
@@ -114,7 +115,7 @@ class Rig:
 
     async def sweep(self, *, staging_ms: int = 60_000, idle: Sequence[tuple[str, str]] = ()) -> Swept:
         """Sweep once."""
-        return await self.partition.sweep(staging_ms=staging_ms, idle_queues=idle)
+        return await self.partition.sweep(staging_ms=staging_ms, overran=OVERRAN, idle_queues=idle)
 
     async def settle(self) -> int:
         """Sweep until nothing is left to do now; return how many sweeps it took."""

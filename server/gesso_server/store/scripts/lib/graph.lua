@@ -158,17 +158,26 @@ local function close_run(call, canvas, first, count, stride, state, cause)
   return #slice < count and #slice or 0
 end
 
--- Tell whoever holds an attempt that it is cancelled, and wait for its answer.
-local function cancel_held(call, canvas, node, state, terminate)
-  if node.state ~= 'G' and node.state ~= 'R' then return end
-  node.state = state
-  nodes.touch(call, canvas.id, node)
+-- Tell whoever holds an attempt that it is cancelled. Returns the session that holds it, '' for none.
+function graph.tell_holder(call, canvas, node, terminate)
   local sid = redis.call('HGET', keys.numbers(call.K), node.session) or ''
   local coordinator = redis.call('HGET', keys.session(call.K, sid), 'coordinator')
   if coordinator then
     redis.call('SPUBLISH', keys.channel(call.K, coordinator), table.concat({'cancel', sid, canvas.id, node.index,
       node.deliveries, node.nonce, terminate and 1 or 0}, ' '))
   end
+  return sid
+end
+
+-- Tell whoever holds an attempt that it is cancelled, and wait for its answer. One that was told may still be killed.
+local function cancel_held(call, canvas, node, state, terminate)
+  if node.state ~= 'G' and node.state ~= 'R' then
+    if terminate then graph.tell_holder(call, canvas, node, true) end
+    return
+  end
+  node.state = state
+  nodes.touch(call, canvas.id, node)
+  graph.tell_holder(call, canvas, node, terminate)
 end
 
 -- Cancel a slice of a run: what waits ends, what runs is told. Edges are not taken: the run has all that is behind.

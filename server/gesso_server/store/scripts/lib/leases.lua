@@ -251,9 +251,18 @@ function leases.serve(call, sid, epoch, seq, want, others_idle)
   return 'O', items, leases.more(call, session)
 end
 
--- Take a task from a session that no longer has it. A crash counts one; three make the task dead.
+-- Watch the limit of an attempt no more: it has ended.
+function leases.unfence(call, canvas, node)
+  if node.state ~= 'G' and string.find(node.timing, 'h', 1, true) then
+    redis.call('ZREM', keys.due(call.K), canvas.id .. ':' .. node.index)
+  end
+end
+
+-- Take a task from a session that no longer has it. A crash counts one; three make the task dead, and the first one
+-- that is delivered at most once.
 function leases.release(call, canvas, node, crashed)
   if not HELD[node.state] then return end
+  leases.unfence(call, canvas, node)
   if node.state == 'K' then return graph.finish(call, canvas, node, 'V') end
   if node.state == 'Q' then return graph.finish(call, canvas, node, 'C') end
   if crashed then
@@ -261,7 +270,8 @@ function leases.release(call, canvas, node, crashed)
   elseif node.state == 'G' then
     node.deliveries = node.deliveries - 1
   end
-  if node.crashes >= MAX_CRASHES or node.deliveries >= MAX_DELIVERIES then
+  local once = crashed and string.find(node.timing, 'm', 1, true)
+  if once or node.crashes >= MAX_CRASHES or node.deliveries >= MAX_DELIVERIES then
     redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, canvas.id .. ':' .. node.index)
     return graph.finish(call, canvas, node, 'D')
   end
@@ -281,7 +291,8 @@ function leases.drop_session(call, sid, crashed)
     local canvas, node = leases.node_of(call, field)
     if node and HELD[node.state] and node.nonce == nonce then
       local blame = started == '1'
-      if crashed then blame = crashed[field] == nonce end
+      -- What is delivered at most once and was started has perhaps ended, with a report that did not arrive.
+      if crashed and not string.find(node.timing, 'm', 1, true) then blame = crashed[field] == nonce end
       leases.release(call, canvas, node, blame)
     end
   end

@@ -18,7 +18,8 @@
 -- failure, else on success. Opening edges stand before starting ones.
 -- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
 -- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it, p in front while the
--- attempt has a permit (lib/limits.lua); of a join: l when its deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
+-- attempt has a permit (lib/limits.lua), h<ms> how long an attempt may run, m delivered at most once; of a join: l when its
+-- deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
 -- longer needs them; b<base> of both: what its body says is relative to this index.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open

@@ -2,6 +2,8 @@
 
 local reports = {}
 
+local FENCE_MS = 5000
+
 -- The node if the token is its current one; else nil and the answer: D applied before, S stale, U unknown.
 local function current(call, cid, index, attempt, nonce)
   local canvas = canvases.get(call, cid)
@@ -10,6 +12,15 @@ local function current(call, cid, index, attempt, nonce)
   if HELD[node.state] and node.nonce == nonce and node.deliveries == attempt then return canvas, node end
   if (FINAL[node.state] or node.state == 'Y') and node.deliveries == attempt then return nil, 'D' end
   return nil, 'S'
+end
+
+-- An attempt may run no longer than its limit, whatever its worker says: a sweep ends it `FENCE_MS` later, so that the
+-- word of a worker that keeps the limit comes first. `keys.due` has one entry for a node, of whatever it waits for.
+local function fence(call, canvas, node)
+  local limit = string.match(node.timing, 'h(%d+)')
+  if limit then
+    redis.call('ZADD', keys.due(call.K), 'NX', call.now + tonumber(limit) + FENCE_MS, canvas.id .. ':' .. node.index)
+  end
 end
 
 local function requeue(call, canvas, node, delay)
@@ -56,10 +67,15 @@ end
 
 -- Apply how an attempt ended. Kinds: v value, e error, i ignored, r rejected for good, q rejected to be delivered again
 -- after `delay` ms, y failed and to be retried after `delay` ms unless it failed more than `extra` times, p replaced.
--- `extra` of v and p: see `extend`. Returns A applied, or D, S, U as above. The caller takes it off what the session holds.
+-- `extra` of v and p: see `extend`. s is no end: a running attempt has set a state for itself. Returns A applied, or D, S, U as above. The caller takes it off what the session holds.
 function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, extra)
   local canvas, node = current(call, cid, index, attempt, nonce)
   if not canvas then return node end
+  if kind == 's' then
+    nodes.put_result(call, cid, index, blob)
+    return 'A'
+  end
+  leases.unfence(call, canvas, node)
   if node.state == 'K' then
     graph.finish(call, canvas, node, 'V')
   elseif node.state == 'Q' or canvas.state == 'C' then -- or the cancelling has not come to it yet
@@ -95,7 +111,15 @@ function reports.started(call, sid, cid, index, attempt, nonce)
     nodes.touch(call, cid, node)
     redis.call('HSET', keys.held(call.K, sid), cid .. ':' .. index, attempt .. ',' .. nonce .. ',1')
   end
+  fence(call, canvas, node)
   return 'A'
+end
+
+-- End an attempt that has outlived its limit; `blob` is the outcome it has then. Its worker is told to kill it.
+function reports.overrun(call, canvas, node, blob)
+  local sid = graph.tell_holder(call, canvas, node, true)
+  redis.call('HDEL', keys.held(call.K, sid), canvas.id .. ':' .. node.index)
+  reports.outcome(call, canvas.id, node.index, node.deliveries, node.nonce, 'e', blob, 0, '')
 end
 
 -- Apply that an attempt was given back unstarted.

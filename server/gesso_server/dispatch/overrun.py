@@ -1,0 +1,30 @@
+"""How an attempt ends that ran longer than its time limit, whoever ends it: its worker's parent or a sweep."""
+
+from __future__ import annotations
+
+from gesso.v1 import worker_service_pb2 as pb
+from gesso.v1.task_error_pb2 import TaskError
+from gesso_server.ids import CanvasId, partition_of
+from gesso_server.store.calls import Duties, Frame, Hello, Reported, SessionId
+from gesso_server.store.partition import Partition
+
+OVERRAN = pb.Outcome(
+    error=TaskError(type="gesso.TimeLimitExceeded", message="The task ran longer than its time limit.")
+).SerializeToString()
+"""The outcome."""
+
+
+async def end_overran(partition: Partition, hello: Hello) -> list[Duties]:
+    """End what dead processes were killed for, before their sessions go; return what is to be seen to.
+
+    Repeating it changes nothing.
+    """
+    duties = []
+    for session, tokens in hello.overran:
+        ours = [token for token in tokens if partition_of(CanvasId(token.canvas_id)) == partition.number]
+        if ours:
+            frame = Frame(reported=[Reported(token, "e", OVERRAN) for token in ours])
+            # No session has epoch 0, so the call only applies the reports.
+            dead = SessionId(session=session, epoch=0)
+            duties.append((await partition.exchange(dead, 0, frame, want=0, others_idle=False)).duties)
+    return duties
