@@ -52,8 +52,10 @@ from gesso.errors import (
     ResourceExhausted,
     Retry,
     ServiceError,
+    SoftTimeLimitExceeded,
     TaskError,
     TaskRevokedError,
+    TimeLimitExceeded,
     TimeoutError,  # noqa: A004 - Celery's name
     Unavailable,
     WorkerLost,
@@ -107,9 +109,11 @@ __all__ = [  # noqa: RUF022 - by idea
     "TaskError",
     "ChordError",
     "WorkerLost",
+    "TimeLimitExceeded",
     "TaskRevokedError",
     "JoinTimeout",
     "MaxRetriesExceededError",
+    "SoftTimeLimitExceeded",
     "Failure",
     "failure_of",
     # What a task says about how it is to end.

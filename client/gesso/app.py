@@ -15,6 +15,7 @@ sent or asked.
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType, TracebackType
@@ -31,6 +32,7 @@ from gesso.failure import type_name
 from gesso.group_result import GroupResult
 from gesso.handle import shown_id
 from gesso.limits import Limit
+from gesso.publishing import published
 from gesso.result import AsyncResult, Result
 from gesso.submission import submission, submission_of
 from gesso.task import AsyncTask, Task
@@ -112,6 +114,7 @@ class App:
         name: str | None = None,
         typing: bool | None = None,
         throws: Iterable[type[BaseException]] = (),
+        base: type[Task[..., Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[Concatenate[Any, P], R]], Task[P, R]]: ...
     @overload
@@ -122,6 +125,7 @@ class App:
         name: str | None = None,
         typing: bool | None = None,
         throws: Iterable[type[BaseException]] = (),
+        base: type[Task[..., Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
     def task(
@@ -134,6 +138,7 @@ class App:
         throws: Iterable[type[BaseException]] = (),
         rate_limit: str | float | None = None,
         concurrency_limit: int | None = None,
+        base: type[Task[..., Any]] | None = None,
         **options: Any,
     ) -> Any:
         """Declare a task, as a decorator with or without arguments.
@@ -146,6 +151,7 @@ class App:
             rate_limit: How many of it may be handed to workers in a time, over all workers: `'10/m'`, or a number for
                 as many a second.
             concurrency_limit: How many of it workers may hold at one time, over all workers.
+            base: A subclass of `Task` to make it of, for its hooks and whatever else it has. None means `Task`.
             options: Given to every signature of it: `queue`, `priority`, `time_limit`, `retry`, ...
 
         Raises:
@@ -153,7 +159,7 @@ class App:
         """
 
         def declare(declared: Callable[..., Any]) -> Task[..., Any]:
-            kind: type[Task[..., Any]] = AsyncTask if inspect.iscoroutinefunction(declared) else Task
+            kind = _task_class(base, is_coroutine=inspect.iscoroutinefunction(declared))
             made = kind(
                 self,
                 declared,
@@ -235,6 +241,7 @@ class App:
         if not groups:
             return self._submit(request, canvas.id)
         response = self.coordinator.stream(request, groups)
+        published(request.canvas)
         if not response.HasField("last"):
             return None
         return self.result_of(response.last).submitted(None, canvas.id)
@@ -250,6 +257,7 @@ class App:
     def _submit(self, request: pb.SubmitCanvasRequest, chosen_id: str | None = None) -> Result[Any] | None:
         end = End()
         response = self.coordinator.submit(request, end, self.submit_timeout)
+        published(request.canvas)
         if not response.HasField("last"):
             return None
         return self.result_of(response.last).submitted(end if request.wait else None, chosen_id)
@@ -333,6 +341,17 @@ class App:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _task_class(base: type | None, *, is_coroutine: bool) -> type[Task[..., Any]]:
+    """Return the class to make a task of, which is an AsyncTask, too, for a coroutine function."""
+    if base is None or base is Task:
+        return AsyncTask if is_coroutine else Task
+    if not issubclass(base, Task):
+        raise TypeError(f"base= is a subclass of gesso.Task, not {base!r}.")
+    if not is_coroutine or issubclass(base, AsyncTask):
+        return base
+    return types.new_class(base.__name__, (base, AsyncTask))
 
 
 def _last(canvas: Canvas) -> Canvas | None:

@@ -17,9 +17,11 @@
     ├── TaskError                    a task failed with an error whose class is not known here
     │   ├── ChordError               what stands behind a join whose member failed
     │   ├── WorkerLost               the task's workers died too often
+    │   ├── TimeLimitExceeded        the task ran longer than its time limit
     │   ├── TaskRevokedError         the task was revoked, or not started in time
     │   ├── JoinTimeout              a join's deadline passed
     │   └── MaxRetriesExceededError  the task asked to be run again too often
+    ├── SoftTimeLimitExceeded        raised inside a task that runs longer than its soft time limit
     └── TaskPredicate                what a task raises to say how it is to end
         ├── Ignore                   without a value
         ├── Reject                   not here
@@ -60,9 +62,11 @@ __all__ = [
     "ResourceExhausted",
     "Retry",
     "ServiceError",
+    "SoftTimeLimitExceeded",
     "TaskError",
     "TaskPredicate",
     "TaskRevokedError",
+    "TimeLimitExceeded",
     "TimeoutError",
     "Unavailable",
     "Violation",
@@ -183,6 +187,16 @@ class WorkerLost(TaskError):
     """The workers that ran the task died, too often."""
 
     type = "gesso.WorkerLost"
+
+
+class TimeLimitExceeded(TaskError):
+    """The task ran longer than its time limit, and its process was killed."""
+
+    type = "gesso.TimeLimitExceeded"
+
+
+class SoftTimeLimitExceeded(GessoError):
+    """Raised inside a task that runs longer than its soft time limit. The task may catch it, and end in good order."""
 
 
 class TaskRevokedError(TaskError):

@@ -63,6 +63,8 @@ class Facts:
 
     state: str
     """As a result shows it."""
+    custom_meta: payload_pb2.Payload | None
+    """What the task said about the state that it set for itself, where that is shown."""
     final: bool
     """Whether that lasts."""
     task: str
@@ -100,6 +102,7 @@ def facts(node: node_pb2.Node) -> Facts:
     done = node.HasField("finish_time")
     return Facts(
         state=states.shown_state(node.state, node.custom_state),
+        custom_meta=node.custom_meta if node.HasField("custom_meta") else None,
         final=node.state in states.FINAL,
         task=node.task,
         queue=node.queue,

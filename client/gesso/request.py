@@ -2,23 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+import re
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from gesso import codec
+from gesso.v1 import payload_pb2
+
 __all__ = ["Asked", "Request", "allow_join_result", "current_request", "joining_allowed"]
+
+
+STATE = re.compile(r"[A-Z][A-Z0-9_. -]{0,63}", re.ASCII)
+"""What a state's name looks like."""
+META_BYTES = 64 << 10
+"""The most that a task says about its state, encoded."""
 
 
 @dataclass(slots=True)
 class Asked:
-    """What an attempt asked for so far, besides what it is going to return or raise."""
+    """What an attempt asked for so far, besides what it is going to return or raise; and what it was asked."""
 
     members: list[Any] = field(default_factory=list)
     """Canvases to add to the join that it is a member of."""
     state: str = ""
     """The state that it set for itself. Empty when it set none."""
+    meta: payload_pb2.Payload | None = None
+    """What it said about it."""
+    aborted: bool = False
+    """Whether it is asked to end, because its result is no longer wanted."""
+    state_set: Callable[[], object] | None = None
+    """Called, in the task's thread, when it has set a state."""
+
+    def set_state(self, state: str, meta: Any) -> None:
+        """Set a state.
+
+        Raises:
+            ValueError: If it is no name of a state, or `meta` is too large.
+            EncodeError: If `meta` cannot be encoded.
+        """
+        if not STATE.fullmatch(state):
+            raise ValueError(
+                f"A state begins with an upper-case letter and has at most 64 of A-Z, 0-9, _, -, . and space,"
+                f" not {state!r}."
+            )
+        payload = None if meta is None else codec.encode(meta)
+        if payload is not None and len(payload.data) > META_BYTES:
+            raise ValueError(f"meta= takes {len(payload.data):,} bytes, and at most {META_BYTES:,} are kept.")
+        self.state, self.meta = state, payload
+        if self.state_set is not None:
+            self.state_set()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +114,13 @@ class Request:
     def canvas_id(self) -> str | None:
         """Id of the canvas that it belongs to."""
         return self.node_id.rpartition("-")[0] if self.node_id else None
+
+    def is_aborted(self) -> bool:
+        """Return whether the task is revoked, or its attempt is otherwise no longer wanted. Look now and then.
+
+        An `async def` task is cancelled besides.
+        """
+        return self.asked.aborted
 
     @property
     def level(self) -> int:

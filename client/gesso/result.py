@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
-from gesso import states
+from gesso import codec, states
 from gesso.canvas import current_app
 from gesso.connection import Coordinator, End
 from gesso.deadline import Deadline, Timeout
@@ -242,8 +242,16 @@ class Result(ResultHandle, Generic[R]):
 
     @property
     def result(self) -> Any:
-        """The value, or the error as an exception; None while it has not ended, and once it was forgotten."""
-        return self._wait_result() if self.ready() else None
+        """The value, or the error as an exception; while it runs what the task said of its state, or else None.
+
+        What an ignored task said of the state that it set stays, too. None also once the value was forgotten.
+        """
+        if self._arrived() is not None:
+            return self._wait_result()
+        found = self.facts()
+        if found is not None and found.custom_meta is not None:
+            return codec.decode(found.custom_meta)
+        return self._wait_result() if found is not None and found.final else None
 
     @property
     def info(self) -> Any:

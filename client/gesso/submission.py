@@ -8,6 +8,7 @@ from gesso.canvas import Canvas, wire
 from gesso.canvas.wire import OpenGroup
 from gesso.errors import InvalidCanvas
 from gesso.growing import read_ahead, split
+from gesso.publishing import publish
 from gesso.request import current_request
 from gesso.tracing import current_trace
 from gesso.v1 import canvas_pb2
@@ -49,6 +50,7 @@ def submission(
 
 def submission_of(message: canvas_pb2.Canvas) -> pb.SubmitCanvasRequest:
     """Return the request for a canvas that is a message already, under a new request id."""
+    publish(message)
     trace = current_trace()
     request = current_request.get()
     made = pb.SubmitCanvasRequest(

@@ -12,6 +12,7 @@ from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast, overload
 from gesso.canvas import Chunks, Map, Sender, Signature, Starmap
 from gesso.canvas.base import Element, as_canvas
 from gesso.errors import MaxRetriesExceededError, Replace, Retry
+from gesso.lifecycle import Hooks
 from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.result import AsyncResult
@@ -22,8 +23,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Task(Generic[P, R]):
+class Task(Hooks, Generic[P, R]):
     """A task of an app. Calling it runs the function here; `delay` and `apply_async` send it.
+
+    A subclass that overrides some of `Hooks`, given as `@app.task(base=...)`, is told what becomes of each attempt.
 
     Args:
         app: Whose it is.
@@ -219,19 +222,30 @@ class Task(Generic[P, R]):
 
     def update_state(
         self,
-        task_id: str | None = None,  # noqa: ARG002 - Celery's
+        task_id: str | None = None,
         state: str | None = None,
-        meta: Any = None,  # noqa: ARG002 - Celery's
+        meta: Any = None,
     ) -> None:
-        """Set a state of the task's own, which stays when it ends by raising `Ignore`.
+        """Set a state of the task's own, which `AsyncResult.state` and `.info` show while it runs.
+
+        The last one is kept. How the task ends takes its place, unless that is by raising `Ignore`.
 
         Args:
-            task_id: Accepted for Celery's sake: it is this attempt's.
-            state: Its name, in upper case. None changes nothing.
-            meta: Accepted for Celery's sake, and not kept.
+            task_id: Accepted for Celery's sake. It is this task's.
+            state: Its name, in upper case, such as `PROGRESS`. None changes nothing.
+            meta: What to say about it: what a result may be, at most 64 KiB.
+
+        Raises:
+            ValueError: If the name is none, `meta` is too large, or the id is another task's.
         """
+        if task_id is not None and task_id != self.request.id:
+            raise ValueError("A task sets its own state only.")
         if state is not None:
-            self.request.asked.state = state
+            self.request.asked.set_state(state, meta)
+
+    def is_aborted(self) -> bool:
+        """Return whether its end is no longer awaited: it was revoked. See `Request.is_aborted`."""
+        return self.request.is_aborted()
 
     def _asked(self, what: str) -> Asked:
         request = self.request

@@ -14,7 +14,8 @@ GESSO = """
     signature maybe_signature Signature Canvas chain group chord xmap xstarmap chunks
     StampingVisitor settled quorum first Outcome RetryPolicy
     AsyncResult GroupResult EagerResult EagerGroupResult allow_join_result
-    TaskError ChordError WorkerLost TaskRevokedError JoinTimeout MaxRetriesExceededError
+    TaskError ChordError WorkerLost TimeLimitExceeded TaskRevokedError JoinTimeout MaxRetriesExceededError
+    SoftTimeLimitExceeded
     Failure failure_of
     Ignore Reject Retry
     GessoError TimeoutError IncompleteStream ServiceError InvalidArgument InvalidCanvas RequestIdReused NotFound
@@ -30,7 +31,8 @@ AIO = """
 ERRORS = """
     REASONS AccessDenied ChordError CoordinatorFault FailedPrecondition GessoError Ignore IncompleteStream
     InvalidArgument InvalidCanvas JoinTimeout MaxRetriesExceededError NotFound NotServed Reject Replace
-    RequestIdReused ResourceExhausted Retry ServiceError TaskError TaskPredicate TaskRevokedError TimeoutError
+    RequestIdReused ResourceExhausted Retry ServiceError SoftTimeLimitExceeded TaskError TaskPredicate
+    TaskRevokedError TimeLimitExceeded TimeoutError
     Unavailable Violation WorkerLost
 """
 

@@ -14,6 +14,7 @@ from gesso.aio.result import AsyncResult, Result, result_of
 from gesso.app import App
 from gesso.canvas import Canvas, Group, Signature, current_app
 from gesso.control import revocation, stamped_revocation
+from gesso.publishing import published
 from gesso.submission import submission
 from gesso.task import Task
 
@@ -150,11 +151,13 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
     coordinator = registry.shared(home.address)
     if groups:
         response = await coordinator.stream(request, groups)
+        published(request.canvas)
         return (
             result_of(response.last, home).submitted(None, canvas.id) if response.HasField("last") else None
         )
     end: End = asyncio.get_running_loop().create_future()
     response = await coordinator.submit(request, end, home.submit_timeout)
+    published(request.canvas)
     if not response.HasField("last"):
         return None
     return result_of(response.last, home).submitted(end if request.wait else None, canvas.id)

@@ -14,7 +14,7 @@ from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gesso import codec
+from gesso import codec, lifecycle
 from gesso.arity import accepts_failure
 from gesso.canvas import Canvas, Signature
 from gesso.canvas.maps import OverItems
@@ -22,6 +22,7 @@ from gesso.canvas.options import Options
 from gesso.eager.node import Fate, Node
 from gesso.errors import Ignore, Reject, Replace, Retry, WorkerLost
 from gesso.failure import Classes, from_task_error, to_task_error
+from gesso.lifecycle import Hooks
 from gesso.request import Asked, Request, current_request
 from gesso.v1.task_error_pb2 import TaskError
 
@@ -40,6 +41,8 @@ class Invocation:
 
     node: Node
     sig: Signature[Any]
+    task: Hooks
+    """Whose hooks are called."""
     function: Callable[..., Any]
     """As it is called: without `self`."""
     request: Request
@@ -49,12 +52,18 @@ class Invocation:
         """Run it until it has ended; return what it is to be replaced with, and what it adds to its join."""
         request = self.request
         while True:
+            told = lifecycle.listened_to(self.task)
             try:
-                value = copy_context().run(self._call, request)
+                value = copy_context().run(self._call, request, told=told)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - user code may raise anything
-                if not self._goes_on(error, request):
+                goes_on = self._goes_on(error, request)
+                if told:
+                    lifecycle.raised(self.task, request, error, again=goes_on)
+                if not goes_on:
                     return self._end(error, request), request.asked.members
             else:
+                if told:
+                    lifecycle.returned(self.task, request, value)
                 self.node.end(Fate.SUCCEEDED, value)
                 return None, request.asked.members
             request = replace(request, retries=self.node.retries, attempt=request.attempt + 1, asked=Asked())
@@ -78,7 +87,7 @@ class Invocation:
             case Replace(canvas=Canvas() as canvas):
                 return canvas
             case Ignore():
-                self.node.custom_state = request.asked.state
+                self.node.custom_state, self.node.custom_meta = request.asked.state, request.asked.meta
                 self.node.end(Fate.IGNORED)
             case Reject(requeue=False):
                 self.node.end(Fate.IGNORED)
@@ -90,9 +99,11 @@ class Invocation:
                 self._fail(error)
         return None
 
-    def _call(self, request: Request) -> Any:
+    def _call(self, request: Request, *, told: bool) -> Any:
         current_request.set(request)
         current_node.set(self.node)
+        if told:
+            lifecycle.begin(self.task, request)
         values = [_finished(self.function(*args, **request.kwargs)) for args in self._calls(request)]
         value = values if isinstance(self.sig, OverItems) else values[0]
         return passed(value, self.sig.options.get("result_serializer") or codec.DEFAULT)

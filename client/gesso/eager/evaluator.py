@@ -208,7 +208,8 @@ class Evaluator:
         return node
 
     def _perform(self, node: Node, sig: Signature[Any], place: Place) -> None:
-        function = self._function(node.task)
+        task = self._task_named(node.task)
+        function = task.run
         args, kwargs = self._arguments(sig, place, function)
         before = last_task(place.parent)
         request = Request(
@@ -227,7 +228,7 @@ class Evaluator:
             called_directly=False,
             is_eager=True,
         )
-        replacement, added = Invocation(node, sig, function, request).run()
+        replacement, added = Invocation(node, sig, task, function, request).run()
         if place.join is not None:
             place.join.added += [(member, node) for member in added]
         if replacement is not None:
@@ -263,13 +264,13 @@ class Evaluator:
         given = failure_input(place.source, place.failed, function, stored, self._project.error_classes)
         return (*given, *args), kwargs
 
-    def _function(self, name: str) -> Any:
+    def _task_named(self, name: str) -> Task[..., Any]:
         task = self._project.tasks.get(name)
         if task is None:
             raise LookupError(
                 f"There is no task {name!r} in this process; only workers that know it can run it."
             )
-        return task.run
+        return task
 
     def _add(self, place: Place, chosen_id: str | None, sig: Signature[Any] | None = None) -> Node:
         """Add a node: of a task, or without a signature a join."""

@@ -27,7 +27,7 @@ from gesso import errors
 from gesso.canvas import Join, Signature, joins
 from gesso.failure import Classes, from_task_error, type_name
 from gesso.states import shown_state
-from gesso.v1 import node_pb2, signature_pb2, task_error_pb2
+from gesso.v1 import node_pb2, payload_pb2, signature_pb2, task_error_pb2
 
 _State = node_pb2.Node.State
 Stamps = Mapping[str, signature_pb2.Stamp]
@@ -100,6 +100,8 @@ class Node:
     """The exception itself, for a task whose function raised it."""
     custom_state: str = ""
     """The state that it set for itself before it asked to be ignored."""
+    custom_meta: payload_pb2.Payload | None = None
+    """What it said about that."""
     retries: int = 0
     """How often it asked to be run again."""
     done: datetime | None = None
@@ -163,6 +165,7 @@ class Node:
             ),
             state=_State.STATE_UNSPECIFIED if self.fate is None else _STATES[self.fate],
             custom_state=self.custom_state,
+            custom_meta=self.custom_meta,
             task=self.task,
             queue=self.queue,
             error=self.error,
