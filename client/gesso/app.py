@@ -128,7 +128,7 @@ class App:
         base: type[Task[..., Any]] | None = None,
         **options: Any,
     ) -> Callable[[Callable[P, R]], Task[P, R]]: ...
-    def task(
+    def task(  # noqa: PLR0913 - what one declares about a task
         self,
         function: Callable[..., Any] | None = None,
         *,

@@ -242,11 +242,12 @@ class System:
         processes: int = 1,
         threads: int = 1,
         module: str = "acceptance.tasks",
+        options: Sequence[str] = (),
     ) -> Program:
         """Start a worker, and wait until it is ready."""
         program = self.gesso(
             "worker", "worker", "-A", module, "--address", addresses(coordinators), "--processes", str(processes),
-            "--threads", str(threads),
+            "--threads", str(threads), *options,
         )  # fmt: skip
         program.line("worker ", " ready: ")
         return program

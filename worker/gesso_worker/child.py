@@ -2,10 +2,10 @@
 
     python -P -m gesso_worker.child FD
 
-where FD is its end of the lifeline. SIGTERM drains it. SIGINT it ignores, because Ctrl-C reaches every
+where FD is its end of the lifeline. SIGTERM drains it. SIGINT and SIGQUIT it ignores, because keys reach every
 process of the terminal's group, and what it means is the parent's to say. It does not outlive its
 parent: a thread of its own waits for the end of the lifeline, so that not even a task that blocks the
-event loop keeps it alive.
+event loop keeps it alive. That thread also hears when the parent wants it to retire.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
+from gesso import signals
 from gesso.app import App
 from gesso_worker import forks
 from gesso_worker.blame import BlamePage, record_count
 from gesso_worker.connection import Connection, CoordinatorRefused
 from gesso_worker.inputs import InputReader
-from gesso_worker.lifeline import Farewell, Note, Orders, Ready, Refused, Unloadable, note_line
+from gesso_worker.lifeline import Farewell, Note, Orders, Ready, Refused, Retirement, Unloadable, note_line
 from gesso_worker.loading import LoadError, load_app
 from gesso_worker.runner import Runner
 from gesso_worker.session import Session
@@ -45,11 +46,14 @@ class Lifeline:
 
     Attributes:
         orphaned: Called, from a thread, when the parent has ended.
+        retired: Called, from that thread, when the parent wants the child to end.
     """
 
     def __init__(self, descriptor: int) -> None:
         """Take over the socket `descriptor`; programs that tasks start do not get it."""
         self.orphaned: Callable[[], object] = lambda: None
+        self.retired: Callable[[Retirement], object] = lambda _retirement: None
+        self._telling = threading.Lock()
         self._socket = socket.socket(fileno=descriptor)
         self._socket.set_inheritable(False)
 
@@ -63,8 +67,8 @@ class Lifeline:
             return Orders.from_line(lines.readline())
 
     def tell(self, note: Note) -> None:
-        """Send a note; a parent that is gone needs none."""
-        with suppress(OSError):
+        """Send a note, from any thread; a parent that is gone needs none."""
+        with suppress(OSError), self._telling:
             self._socket.sendall(note_line(note))
 
     def watch(self) -> None:
@@ -72,9 +76,9 @@ class Lifeline:
         threading.Thread(target=self._wait_for_end, name="lifeline", daemon=True).start()
 
     def _wait_for_end(self) -> None:
-        with suppress(OSError):
-            while self._socket.recv(1):
-                pass
+        with suppress(OSError), self._socket.makefile("rb") as lines:
+            for line in lines:
+                self.retired(Retirement.from_line(line))
         with suppress(RuntimeError):  # the event loop has ended before
             self.orphaned()
         time.sleep(_ORPHAN_SECONDS)
@@ -94,7 +98,10 @@ class ChildProcess:
         os.close(orders.page)
         inputs = InputReader(self._connection.channel, orders.session_id, app.error_classes)
         runner = Runner(app, orders.worker, inputs)
-        self._session = Session(orders, runner.task_names(), runner, page, wake=self._connection.wake)
+        self._worker = orders.worker
+        self._session = Session(
+            orders, runner.task_names(), runner, page, wake=self._connection.wake, tell=lifeline.tell
+        )
         self._session.limits = runner.limits()
         self._serving = self._loop.create_task(self._connection.run(self._session), name="connection")
         self._ready_told = False
@@ -106,8 +113,23 @@ class ChildProcess:
             The exit code: 0 when everything held was reported or returned.
         """
         drain_seconds = self._config.drain_timeout.total_seconds()
-        self._loop.add_signal_handler(signal.SIGTERM, self._leave, drain_seconds)
+        self._loop.add_signal_handler(signal.SIGTERM, self._on_terminate, drain_seconds)
         self._lifeline.orphaned = self._on_orphaned
+        self._lifeline.retired = lambda retirement: self._loop.call_soon_threadsafe(
+            self._session.retire, retirement
+        )
+        signals.worker_init.send(self._worker)
+        signals.worker_process_init.send(None)
+        code = await self._serve()
+        signals.worker_process_shutdown.send(None, pid=os.getpid(), exitcode=code)
+        signals.worker_shutdown.send(self._worker)
+        if code == 0:
+            self._lifeline.tell(Farewell())
+        if self._session.abandoned:  # and are now cut short, as was reported
+            _end_now(code)
+        return code
+
+    async def _serve(self) -> int:
         try:
             await self._serving
         except CoordinatorRefused as refusal:
@@ -117,10 +139,11 @@ class ChildProcess:
             if not self._session.over:
                 _LOG.error("stopping although not everything held is reported and acknowledged")
                 return 1
-        self._lifeline.tell(Farewell())
-        if self._session.abandoned:  # and are now cut short, as was reported
-            _end_now(0)
         return 0
+
+    def _on_terminate(self, limit_seconds: float) -> None:
+        signals.worker_shutting_down.send(self._worker, sig="SIGTERM", how="Warm", exitcode=0)
+        self._leave(limit_seconds)
 
     def _leave(self, limit_seconds: float) -> None:
         """Finish what runs, if it takes no longer than the limit, and end."""
@@ -137,11 +160,13 @@ class ChildProcess:
         if not self._ready_told:
             self._ready_told = True
             self._lifeline.tell(Ready(task_count=self._session.task_count))
+            signals.worker_ready.send(self._worker)
 
 
 def main() -> int:
     """Be a child and return its exit code."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # its parent held it back until here
     lifeline = Lifeline(int(sys.argv[1]))
     orders = lifeline.read_orders()

@@ -14,7 +14,19 @@ from typing import Self
 
 from gesso_worker.blame import BlamePage, DeadSession, page_file, record_count
 from gesso_worker.config import WorkerConfig
-from gesso_worker.lifeline import Farewell, Note, Orders, Ready, Refused, Unloadable, parse_note
+from gesso_worker.lifeline import (
+    Condemned,
+    Farewell,
+    Limited,
+    Note,
+    Orders,
+    Ready,
+    Refused,
+    Retirement,
+    Unloadable,
+    parse_note,
+)
+from gesso_worker.limit_watch import LimitWatch
 
 _CHUNK_BYTES = 65_536
 # gRPC else writes a line of its own to the standard errors whenever a coordinator goes away.
@@ -50,6 +62,7 @@ class Child:
         self._process = process
         self._lifeline = lifeline
         self._page = page
+        self._watch = LimitWatch(page, retire=self._retire, kill=self.kill)
         self._heard = heard
         self._unread = b""
         asyncio.get_running_loop().add_reader(lifeline, self._listen)
@@ -97,6 +110,7 @@ class Child:
             Its exit code; negative for the signal that ended it.
         """
         code = await self._process.wait()
+        self._watch.close()
         self._listen()
         asyncio.get_running_loop().remove_reader(self._lifeline)
         self._lifeline.close()
@@ -104,9 +118,9 @@ class Child:
 
     def blame(self) -> DeadSession:
         """Return what is to be said of its session. Only after `wait`, and only once."""
-        crashed = self._page.running()
+        dead = self._watch.blame(self.session_id)
         self._page.close()
-        return DeadSession(session_id=self.session_id, crashed=crashed)
+        return dead
 
     def drain(self) -> None:
         """Ask it to finish what it runs and end."""
@@ -115,6 +129,10 @@ class Child:
     def kill(self) -> None:
         """End it now."""
         self._send(signal.SIGKILL)
+
+    def _retire(self, retirement: Retirement) -> None:
+        with suppress(OSError):  # it is ending, or too stuck to read: it is killed in time
+            self._lifeline.sendall(retirement.to_line())
 
     def _send(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
@@ -137,6 +155,10 @@ class Child:
                 self.ready = note
             case Unloadable(reason=reason) | Refused(reason=reason):
                 self.obstacle = reason
+            case Limited():
+                self._watch.look()
+            case Condemned(token=token):
+                self._watch.condemn(token)
             case Farewell():
                 self.ended_well = True
 

@@ -12,7 +12,7 @@ import typer
 from gesso_worker.config import DEFAULT_ADDRESS, WorkerConfig, parent_command
 
 
-def app_command(
+def app_command(  # noqa: PLR0913 - an option is an argument here
     *,
     app: Annotated[
         str,
@@ -36,12 +36,33 @@ def app_command(
             min=0, metavar="SECONDS", help="How long running tasks may take to finish after a stop."
         ),
     ] = 30.0,
+    max_tasks_per_child: Annotated[
+        int | None,
+        typer.Option(min=1, help="A child process is replaced after so many tasks.", show_default="never"),
+    ] = None,
+    max_memory_per_child: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="KIB",
+            help="A child process that takes more memory is replaced.",
+            show_default="never",
+        ),
+    ] = None,
+    allow_shared_limits: Annotated[
+        bool,
+        typer.Option(
+            "--allow-shared-limits",
+            help="Run tasks with a hard time limit, or that are delivered at most once, beside others in one process.",
+        ),
+    ] = False,
 ) -> None:
     """Run a worker: it takes tasks from a coordinator and runs them.
 
     Each child process imports the module and runs as many tasks at one time as it has threads; `async
     def` tasks share the event loop. Ctrl-C or SIGTERM finishes what runs and gives the rest back; a
-    second one stops at once.
+    second one, or SIGQUIT, stops at once. With several threads, a task that would end its process is
+    refused unless --allow-shared-limits says that the others may suffer for it.
 
     For example: gesso worker -A proj.tasks --queues default,mail --threads 8
     """
@@ -54,6 +75,9 @@ def app_command(
             threads=threads,
             name=name,
             drain_timeout=timedelta(seconds=drain_timeout),
+            max_tasks_per_child=max_tasks_per_child or 0,
+            max_memory_per_child=max_memory_per_child or 0,
+            allow_shared_limits=allow_shared_limits,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

@@ -39,6 +39,13 @@ class WorkerConfig:
     """A name for people, at most 100 bytes. Empty means `host:pid` of the parent."""
     drain_timeout: timedelta = timedelta(seconds=30)
     """How long running tasks may take to finish once the worker was asked to stop."""
+    max_tasks_per_child: int = 0
+    """After so many tasks a child is replaced. 0 means never."""
+    max_memory_per_child: int = 0
+    """A child that takes more memory than so many KiB is replaced after the task that it runs. 0 means never."""
+    allow_shared_limits: bool = False
+    """Whether a child with more than one thread runs tasks that end its process: with a hard time limit, or that are
+    delivered at most once. What runs beside such a task may be run again, or be given up, because of it."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, with a sentence for the person who typed it, for a setting out of its bounds."""
@@ -49,6 +56,8 @@ class WorkerConfig:
         _demand(self.processes >= 0, "The number of processes is from 1, or 0 for one for each core.")
         _demand(1 <= self.threads <= MAX_THREADS, f"The number of threads is from 1 to {MAX_THREADS}.")
         _demand(len(self.name.encode()) <= MAX_NAME_BYTES, f"A name has at most {MAX_NAME_BYTES} bytes.")
+        _demand(self.max_tasks_per_child >= 0, "The number of tasks of a child is from 1, or 0 for no limit.")
+        _demand(self.max_memory_per_child >= 0, "The memory of a child is from 1 KiB, or 0 for no limit.")
         _demand(self.drain_timeout >= timedelta(0), "The time to drain cannot be negative.")
 
     def addresses(self) -> tuple[str, ...]:

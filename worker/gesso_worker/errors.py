@@ -4,7 +4,8 @@
     ├── PayloadUndecodable   arguments or an input that this worker cannot read
     ├── ResultUnencodable    a value that cannot be put on the wire
     ├── ResultTooLarge       a value that is too large for it
-    └── InputUnavailable     the value of the step before cannot be read
+    ├── InputUnavailable     the value of the step before cannot be read
+    └── SharedProcess        it would end the process, which other tasks share
 
 Each ends the task as a failure of its own, and a retry would not help: the report says so.
 """
@@ -40,6 +41,18 @@ class ResultTooLarge(WorkerError):
         )
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
+
+
+class SharedProcess(WorkerError):
+    """The task would end its process, which it shares, and the worker was not told to accept that."""
+
+    def __init__(self) -> None:
+        """Say it in a sentence."""
+        super().__init__(
+            "A task with a hard time limit, or that is delivered at most once, does not run in a process with"
+            " several slots, since its end takes the others along: start the worker with --threads 1, or with"
+            " --allow-shared-limits."
+        )
 
 
 class InputUnavailable(WorkerError):

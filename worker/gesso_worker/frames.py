@@ -7,7 +7,7 @@ Pure bookkeeping for one session, over all its streams. A task is in one place a
 
 Until it is gone it stands in the hello of every new stream. `reopen` puts what was sent and not
 acknowledged back, in order, in front of what is still to be sent; frames count from 1 again, credits
-from 0, and what runs is told once more, because the frame that told it may have been lost.
+from 0, and what runs is told once more, with the state that it set, because the frame that told it may have been lost.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from google.protobuf.duration_pb2 import Duration
 
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_worker.job import Job
+from gesso_worker.outcomes import progress_of
 from gesso_worker.token import Token
 
 # A frame is closed when it has grown to this; the contract's limit is 2 MiB, less one item of 1 MiB.
 MAX_FRAME_BYTES = 1_000_000
 MAX_FRAME_ITEMS = 256
+# What the states that tasks set for themselves may take of it.
+MAX_PROGRESS_BYTES = 500_000
 # With so many frames unacknowledged, what there is to say gathers for the next one. A coordinator takes
 # all that has come while it was at work in one go; more frames would cost it, and bring nothing sooner.
 MAX_FRAMES_IN_FLIGHT = 2
@@ -45,6 +48,8 @@ class _Sent:
 
     number: int
     items: tuple[_Item, ...]
+    announced: tuple[Token, ...]
+    """Tasks that begin when it is acknowledged."""
 
 
 # A report, or the token of a task given back.
@@ -123,6 +128,7 @@ class Ledger:
         self._credits = 0
         for job in self.jobs.values():
             job.start_told = False
+            job.state_unsent = bool(job.asked.state)
         return [*(token for token, job in self.jobs.items() if not job.unwanted), *self._unsettled]
 
     def cut_off(self) -> None:
@@ -141,15 +147,17 @@ class Ledger:
             return None
         frame = pb.WorkRequest()
         items = self._fill(frame)
-        frame.started.extend(self._starts(now))
+        started, announced = self._starts(now)
+        frame.started.extend(started)
+        frame.progress.extend(self._progress())
         frame.credit_count = self._grant(limit)
-        if not (items or frame.started or frame.credit_count or even_empty):
+        if not (items or started or frame.progress or frame.credit_count or even_empty):
             return None
         self._frame += 1
         frame.frame = self._frame
         self._credits += frame.credit_count
-        if items:
-            self._sent.append(_Sent(self._frame, tuple(items)))
+        if items or announced:
+            self._sent.append(_Sent(self._frame, tuple(items), tuple(announced)))
         return frame
 
     def last_frame(self) -> pb.WorkRequest:
@@ -157,11 +165,19 @@ class Ledger:
         self._frame += 1
         return pb.WorkRequest(frame=self._frame, goodbye=pb.WorkRequest.Goodbye())
 
-    def acknowledge(self, frame: int) -> None:
-        """Forget what frames up to this number brought."""
+    def acknowledge(self, frame: int) -> list[Token]:
+        """Forget what frames up to this number brought.
+
+        Returns:
+            Tasks whose announced start is now known.
+        """
+        announced: list[Token] = []
         while self._sent and self._sent[0].number <= frame:
-            for token, _ in self._sent.popleft().items:
+            sent = self._sent.popleft()
+            announced += sent.announced
+            for token, _ in sent.items:
                 self._unsettled.pop(token, None)
+        return announced
 
     def _fill(self, frame: pb.WorkRequest) -> list[_Item]:
         """Move what fits into the frame."""
@@ -177,15 +193,36 @@ class Ledger:
                 size += report.ByteSize()
         return items
 
-    def _starts(self, now: float) -> list[pb.Token]:
+    def _starts(self, now: float) -> tuple[list[pb.Token], list[Token]]:
+        """Return what is to be told as started, and what of it only begins when that is acknowledged."""
         started: list[pb.Token] = []
+        announced: list[Token] = []
         for job in self.jobs.values():
-            if job.started_at is None or job.start_told or job.unwanted:
+            if job.start_told or job.unwanted:
                 continue
-            if now - job.started_at >= START_TOLD_AFTER_SECONDS:
-                job.start_told = True
-                started.append(wire_token(job.token))
-        return started
+            if job.started_at is None:
+                if not job.announced:
+                    continue
+                announced.append(job.token)
+            elif now - job.started_at < START_TOLD_AFTER_SECONDS and not job.announced:
+                continue
+            job.start_told = True
+            started.append(wire_token(job.token))
+        return started, announced
+
+    def _progress(self) -> list[pb.WorkRequest.Progress]:
+        """Return the states that running tasks have set since they were last told, as many as fit."""
+        told: list[pb.WorkRequest.Progress] = []
+        size = 0
+        for job in self.jobs.values():
+            if not job.state_unsent or job.unwanted or size > MAX_PROGRESS_BYTES:
+                continue
+            job.state_unsent = False  # before it is read: one that is set meanwhile is told again
+            progress = progress_of(job.asked)
+            progress.token.CopyFrom(wire_token(job.token))
+            told.append(progress)
+            size += progress.ByteSize()
+        return told
 
     def _grant(self, limit: int) -> int:
         if len(self._unsettled) > MAX_UNACKNOWLEDGED:
@@ -197,7 +234,10 @@ class Ledger:
     @property
     def waits_to_send(self) -> bool:
         """Whether something is left for another frame, and one may go."""
-        return bool(self._to_send) and len(self._sent) < MAX_FRAMES_IN_FLIGHT
+        waits = bool(self._to_send) or any(
+            job.state_unsent and not job.unwanted for job in self.jobs.values()
+        )
+        return waits and len(self._sent) < MAX_FRAMES_IN_FLIGHT
 
     @property
     def credit_count(self) -> int:

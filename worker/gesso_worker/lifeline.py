@@ -1,7 +1,7 @@
 """What a parent and a child say to each other, over a pair of sockets that also tells of death.
 
-The parent speaks once, first: the child's orders. The child answers with notes. Each is one line of
-JSON. When one side dies, the other reads the end of the stream; nothing else holds either socket.
+The parent speaks first: the child's orders; later it may say that the child is to retire. The child sends notes. Each
+is one line of JSON. When one side dies, the other reads the end of the stream; nothing else holds either socket.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Orders:
             "worker": self.worker,
             "session_id": self.session_id,
             "page": self.page,
-            "dead_sessions": [[dead.session_id, dead.crashed] for dead in self.dead_sessions],
+            "dead_sessions": [[dead.session_id, dead.crashed, dead.overran] for dead in self.dead_sessions],
         }
         return json.dumps(fields).encode() + b"\n"
 
@@ -49,10 +49,34 @@ class Orders:
             session_id=fields["session_id"],
             page=fields["page"],
             dead_sessions=tuple(
-                DeadSession(session_id=session_id, crashed=tuple(Token(*token) for token in crashed))
-                for session_id, crashed in fields["dead_sessions"]
+                DeadSession(session_id=session_id, crashed=_tokens(crashed), overran=_tokens(overran))
+                for session_id, crashed, overran in fields["dead_sessions"]
             ),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retirement:
+    """The child is to end soon, because of a task that must be killed while others run: it takes no more."""
+
+    overran: tuple[Token, ...]
+    """What ran longer than its time limit."""
+    doomed: tuple[Token, ...]
+    """What is to be killed because it is cancelled."""
+
+    def to_line(self) -> bytes:
+        """Return it as a line; `from_line` reads it."""
+        return json.dumps({"overran": self.overran, "doomed": self.doomed}).encode() + b"\n"
+
+    @classmethod
+    def from_line(cls, line: bytes) -> Self:
+        """Return the retirement that `to_line` wrote."""
+        fields = json.loads(line)
+        return cls(overran=_tokens(fields["overran"]), doomed=_tokens(fields["doomed"]))
+
+
+def _tokens(fields: list[tuple[str, int, int]]) -> tuple[Token, ...]:
+    return tuple(Token(*each) for each in fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +105,34 @@ class Farewell:
     """The child has reported or returned everything that it held; its end is no death."""
 
 
-Note: TypeAlias = Ready | Unloadable | Refused | Farewell
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limited:
+    """A task begins that must have ended before the parent looks at the blame page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condemned:
+    """A running task is cancelled, and to be killed."""
+
+    token: Token
+
+
+Note: TypeAlias = Ready | Unloadable | Refused | Limited | Condemned | Farewell
 
 
 def note_line(note: Note) -> bytes:
     """Return a note as a line; `parse_note` reads it."""
     match note:
         case Ready():
-            fields: dict[str, str | int] = {"note": "ready", "task_count": note.task_count}
+            fields: dict[str, object] = {"note": "ready", "task_count": note.task_count}
         case Unloadable():
             fields = {"note": "unloadable", "reason": note.reason}
         case Refused():
             fields = {"note": "refused", "reason": note.reason}
+        case Limited():
+            fields = {"note": "limited"}
+        case Condemned():
+            fields = {"note": "condemned", "token": note.token}
         case Farewell():
             fields = {"note": "farewell"}
         case _:
@@ -113,6 +153,10 @@ def parse_note(line: bytes) -> Note:
             return Unloadable(reason=reason)
         case {"note": "refused", "reason": str(reason)}:
             return Refused(reason=reason)
+        case {"note": "limited"}:
+            return Limited()
+        case {"note": "condemned", "token": [str(node_id), int(attempt), int(nonce)]}:
+            return Condemned(token=Token(node_id, attempt, nonce))
         case {"note": "farewell"}:
             return Farewell()
         case _:

@@ -9,14 +9,16 @@ from google.protobuf.duration_pb2 import Duration
 
 from gesso.canvas import Canvas, wire
 from gesso.codec import DEFAULT, encode
-from gesso.errors import Ignore, Reject, Replace, Retry
+from gesso.errors import Ignore, Reject, Replace, Retry, TimeLimitExceeded
 from gesso.failure import to_task_error
 from gesso.request import Asked
-from gesso.v1.worker_service_pb2 import Outcome
+from gesso.v1.worker_service_pb2 import Assignment, Outcome, WorkRequest
 from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
 
 # The contract's default limit for one payload.
 MAX_RESULT_BYTES = 1 << 20
+# The contract's default for how often a task is retried.
+_RETRIES = 3
 
 
 def unknown_task() -> Outcome:
@@ -68,10 +70,41 @@ def with_members(outcome: Outcome, asked: Asked, *, on_header: bool) -> Outcome:
     return outcome
 
 
+def progress_of(asked: Asked) -> WorkRequest.Progress:
+    """Return the state that an attempt has set for itself."""
+    return WorkRequest.Progress(state=asked.state, meta=asked.meta)
+
+
+def asks_again(outcome: Outcome, assignment: Assignment) -> bool:
+    """Return whether a failed attempt is going to be followed by another, as far as a worker knows."""
+    if outcome.rejected.requeue:
+        return True
+    if not outcome.HasField("retry"):
+        return False
+    policy, retry = assignment.signature.options.retry, outcome.retry
+    most = next(
+        (each.max_retry_count for each in (retry, policy) if each.HasField("max_retry_count")), _RETRIES
+    )
+    return assignment.failure_count < most
+
+
+def overran() -> Outcome:
+    """Return the outcome of an attempt that ran longer than its time limit."""
+    return Outcome(error=to_task_error(TimeLimitExceeded("The task ran longer than its time limit.")))
+
+
+def refused(error: WorkerError) -> Outcome:
+    """Return the outcome of a task that this worker does not run, and fails."""
+    return Outcome(error=to_task_error(error, final=True))
+
+
 def _raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
     match error:
         case Ignore():
-            return Outcome(ignored=Outcome.Ignored(custom_state=asked.state))
+            outcome = Outcome(ignored=Outcome.Ignored(custom_state=asked.state))
+            if asked.state:
+                outcome.progress.CopyFrom(progress_of(asked))
+            return outcome
         case Reject():
             return Outcome(rejected=Outcome.Rejected(requeue=error.requeue))
         case Retry():

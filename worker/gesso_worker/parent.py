@@ -4,7 +4,7 @@ It imports nothing of the user's and no gRPC: a process that has used gRPC canno
 forking, and one that runs foreign code cannot be relied on to watch. What a child was running when it
 died is read from its blame page and told to the coordinator by the child that takes its place.
 
-SIGTERM or SIGINT drains: the children finish what they run. A second one kills them.
+SIGTERM or SIGINT drains: the children finish what they run. A second one kills them, as SIGQUIT does at once.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class Parent:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_signal, number)
+        loop.add_signal_handler(signal.SIGQUIT, self._on_quit)
         async with asyncio.TaskGroup() as places:
             for place in range(1, self._config.process_count() + 1):
                 places.create_task(self._hold(place), name=f"child {place}")
@@ -139,6 +140,11 @@ class Parent:
             child.drain()
         limit = self._config.drain_timeout + _LEAVE_ALLOWANCE
         asyncio.get_running_loop().call_later(limit.total_seconds(), self._kill)
+
+    def _on_quit(self) -> None:
+        self._stopping.set()
+        _LOG.info("SIGQUIT: ending at once")
+        self._kill()
 
     def _kill(self) -> None:
         for child in self._children.values():

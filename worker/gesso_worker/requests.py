@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from google.protobuf.duration_pb2 import Duration
-
-from gesso.request import Request
+from gesso.request import Asked, Request
 from gesso.v1.signature_pb2 import SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment
 from gesso_worker.arguments import Arguments
+from gesso_worker.limits import seconds
 
 
-def request_of(assignment: Assignment, arguments: Arguments, worker: str) -> Request:
+def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked: Asked) -> Request:
     """Return the request of an attempt that is called with `arguments` in `worker`."""
     signature, token = assignment.signature, assignment.token
     options = signature.options
@@ -38,6 +37,7 @@ def request_of(assignment: Assignment, arguments: Arguments, worker: str) -> Req
         span_id=assignment.span_id or None,
         tracestate=assignment.tracestate,
         called_directly=False,
+        asked=asked,
     )
 
 
@@ -52,7 +52,4 @@ def _delivery(options: SignatureOptions, attempt: int) -> dict[str, Any]:
 
 def _seconds(options: SignatureOptions, name: str) -> float | None:
     """Return a limit in seconds; None when it is not set."""
-    if not options.HasField(name):
-        return None
-    limit: Duration = getattr(options, name)
-    return limit.ToTimedelta().total_seconds()
+    return seconds(getattr(options, name)) if options.HasField(name) else None

@@ -7,21 +7,30 @@ the process itself is not seen here: the blame page remembers that.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gesso import lifecycle, signals
 from gesso.app import App
 from gesso.errors import TaskPredicate
 from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
+from gesso.task import Task
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
-from gesso_worker import outcomes
+from gesso_worker import interruption, outcomes
 from gesso_worker.arguments import Arguments, arguments_of, items_of, stored_arguments
+from gesso_worker.errors import WorkerError
+from gesso_worker.interruption import CoroutineInterruption, ThreadInterruption
+from gesso_worker.job import Job
 from gesso_worker.requests import request_of
 
+_UNINTERRUPTED = nullcontext()
+_OWN_FILES = frozenset({__file__, interruption.__file__})
 _LOG = logging.getLogger("gesso.worker")
 
 
@@ -29,6 +38,7 @@ _LOG = logging.getLogger("gesso.worker")
 class _Function:
     """A registered task, as it is called."""
 
+    task: Task[..., Any]
     call: Callable[..., Any]
     is_coroutine: bool
 
@@ -48,7 +58,7 @@ class Runner:
 
     def __init__(self, app: App, worker: str, inputs: Inputs) -> None:
         """Take over the tasks that `app` has now."""
-        self._functions = {name: _function(task.run) for name, task in app.tasks.items()}
+        self._functions = {name: _function(task) for name, task in app.tasks.items()}
         self._limits = [task.limit for task in app.tasks.values() if task.limit]
         self._classes = app.error_classes
         self._on_header = app.allow_error_cb_on_chord_header
@@ -68,66 +78,99 @@ class Runner:
         function = self._functions.get(assignment.signature.task)
         return function is not None and function.is_coroutine
 
-    def run(self, assignment: Assignment) -> Outcome:
+    def run(self, job: Job) -> Outcome:
         """Run a plain function, in this thread, and return what it ended with."""
+        assignment = job.assignment
         function = self._functions.get(assignment.signature.task)
         if function is None:
-            return outcomes.unknown_task()
+            return self._unknown(assignment)
+        told = lifecycle.listened_to(function.task)
         try:
             elsewhere = self._inputs.read_from_thread(node) if (node := _input_node(assignment)) else None
-            calls = self._calls(assignment, function, elsewhere)
-            values = [function.call(*call.args, **call.kwargs) for call in calls]
-            return self._returned(assignment, values)
+            calls = self._calls(job, function, elsewhere)
+            if told:
+                lifecycle.begin(function.task, _request())
+            with job.interruption if isinstance(job.interruption, ThreadInterruption) else _UNINTERRUPTED:
+                values = [function.call(*call.args, **call.kwargs) for call in calls]
+            outcome = self._returned(assignment, values)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            return self._raised(error, assignment)
+            return self._raised(error, assignment, function.task if told else None)
+        if told:
+            lifecycle.returned(function.task, _request(), values if assignment.iteration else values[0])
+        return outcome
 
-    async def run_on_loop(self, assignment: Assignment) -> Outcome:
+    async def run_on_loop(self, job: Job) -> Outcome:
         """Run a coroutine function and return what it ended with."""
+        assignment = job.assignment
         function = self._functions[assignment.signature.task]
+        told = lifecycle.listened_to(function.task)
         try:
             elsewhere = await self._inputs.read(node) if (node := _input_node(assignment)) else None
-            calls = self._calls(assignment, function, elsewhere)
-            values = [await function.call(*call.args, **call.kwargs) for call in calls]
-            return self._returned(assignment, values)
+            calls = self._calls(job, function, elsewhere)
+            if told:
+                lifecycle.begin(function.task, _request())
+            called = _called_in_turn(function, calls)
+            guard = job.interruption
+            values = await (guard.run(called) if isinstance(guard, CoroutineInterruption) else called)
+            outcome = self._returned(assignment, values)
         except BaseException as error:  # noqa: BLE001 - as above, and cancellation ends the task alone
-            return self._raised(error, assignment)
+            return self._raised(error, assignment, function.task if told else None)
+        if told:
+            lifecycle.returned(function.task, _request(), values if assignment.iteration else values[0])
+        return outcome
 
-    def _calls(self, assignment: Assignment, function: _Function, elsewhere: Any) -> Iterator[Arguments]:
+    def _unknown(self, assignment: Assignment) -> Outcome:
+        name, node_id = assignment.signature.task, assignment.token.node_id
+        if signals.task_unknown:
+            error = LookupError(name)
+            signals.task_unknown.send(self._worker, message=assignment, exc=error, name=name, id=node_id)
+        return outcomes.unknown_task()
+
+    def _calls(self, job: Job, function: _Function, elsewhere: Any) -> Iterator[Arguments]:
         """Return the calls to make, one unless the task is a map, and set the request for them."""
+        assignment = job.assignment
         if assignment.iteration == Assignment.ITERATION_UNSPECIFIED:
             arguments = arguments_of(assignment, function.call, self._classes, elsewhere)
-            current_request.set(self._request(assignment, arguments))
+            current_request.set(request_of(assignment, arguments, self._worker, job.asked))
             return iter((arguments,))
         items, kwargs = items_of(assignment.signature), stored_arguments(assignment.signature).kwargs
-        current_request.set(self._request(assignment, Arguments((items,), kwargs)))
+        current_request.set(request_of(assignment, Arguments((items,), kwargs), self._worker, job.asked))
         spread = assignment.iteration == Assignment.ITERATION_STARMAP
         return (Arguments(tuple(item) if spread else (item,), kwargs) for item in items)
-
-    def _request(self, assignment: Assignment, arguments: Arguments) -> Request:
-        return request_of(assignment, arguments, self._worker)
 
     def _returned(self, assignment: Assignment, values: list[Any]) -> Outcome:
         value = values if assignment.iteration else values[0]
         outcome = outcomes.returned(value, assignment.signature.options.result_encoding)
-        request = current_request.get()
-        if request is None:
-            return outcome
-        return outcomes.with_members(outcome, request.asked, on_header=self._on_header)
+        return outcomes.with_members(outcome, _request().asked, on_header=self._on_header)
 
-    def _raised(self, error: BaseException, assignment: Assignment) -> Outcome:
-        while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename == __file__:
+    def _raised(self, error: BaseException, assignment: Assignment, told: Task[..., Any] | None) -> Outcome:
+        while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
             error.__traceback__ = trace.tb_next  # begin where the user's code does
         request = current_request.get()
         asked = request.asked if request is not None else Asked()
         outcome = outcomes.raised(error, asked, on_header=self._on_header)
-        if not isinstance(error, TaskPredicate):
+        obeyed = isinstance(error, asyncio.CancelledError) and request is not None and request.is_aborted()
+        if not isinstance(error, TaskPredicate) and not obeyed:
             name, node_id = assignment.signature.task, assignment.token.node_id
             _LOG.error("task %s [%s] failed: %s", name, node_id, outcome.error.traceback.rstrip())
+        if isinstance(error, WorkerError) and signals.task_rejected:
+            signals.task_rejected.send(self._worker, message=assignment, exc=error)
+        if told is not None and request is not None:
+            lifecycle.raised(told, request, error, again=outcomes.asks_again(outcome, assignment))
         return outcome
 
 
-def _function(run: Callable[..., Any]) -> _Function:
-    return _Function(run, inspect.iscoroutinefunction(run))
+def _function(task: Task[..., Any]) -> _Function:
+    return _Function(task, task.run, inspect.iscoroutinefunction(task.run))
+
+
+async def _called_in_turn(function: _Function, calls: Iterator[Arguments]) -> list[Any]:
+    return [await function.call(*call.args, **call.kwargs) for call in calls]
+
+
+def _request() -> Request:
+    """Return the request of the attempt that runs here, after `_calls`."""
+    return current_request.get() or Request()
 
 
 def _input_node(assignment: Assignment) -> str:

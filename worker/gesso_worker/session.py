@@ -7,19 +7,33 @@ Leaving: nothing more is asked for, what has not begun is given back, and when t
 acknowledged the session is over. Credits cannot be taken back on a stream, and what is given back
 would be assigned at once again; so a session that leaves with credits out asks for a new stream, which
 begins without any.
+
+A session leaves when its process is asked to stop, when it has run its number of tasks or takes too much memory, and
+when it must end because of a task that is to be killed: that one is then reported as ended, and what runs beside it is
+given back after a while.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import resource
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
+from gesso import signals
 from gesso.limits import Limit
+from gesso.request import Request
 from gesso.v1 import worker_service_pb2 as pb
 from gesso.v1.task_error_pb2 import TaskError
+from gesso_worker import outcomes
+from gesso_worker.arguments import Arguments, stored_arguments
 from gesso_worker.blame import BlamePage
 from gesso_worker.credits import CreditPolicy
+from gesso_worker.errors import SharedProcess, WorkerError
 from gesso_worker.frames import (
     START_TOLD_AFTER_SECONDS,
     STUCK_AFTER_SECONDS,
@@ -28,12 +42,17 @@ from gesso_worker.frames import (
     wire_token,
 )
 from gesso_worker.job import Job
-from gesso_worker.lifeline import Orders
+from gesso_worker.lifeline import Condemned, Limited, Note, Orders, Retirement
+from gesso_worker.limits import limits_of
+from gesso_worker.requests import request_of
 from gesso_worker.slots import Runs, Slots
 from gesso_worker.token import Token
 
 _LOG = logging.getLogger("gesso.worker")
 _PROTOCOL_VERSION = 1
+# How long others may go on beside a task that is to be killed; the parent has the same number.
+RETIREMENT_SECONDS = 10.0
+_KIB = 1024
 
 
 class Session:
@@ -47,9 +66,24 @@ class Session:
     """
 
     def __init__(
-        self, orders: Orders, tasks: Sequence[str], runner: Runs, page: BlamePage, *, wake: Callable[[], None]
+        self,
+        orders: Orders,
+        tasks: Sequence[str],
+        runner: Runs,
+        page: BlamePage,
+        *,
+        wake: Callable[[], None],
+        tell: Callable[[Note], None] = lambda _note: None,
     ) -> None:
-        """Hold nothing. `wake` is called on the loop when there may be something to say."""
+        """Hold nothing.
+
+        Args:
+            wake: Called on the loop when there may be something to say.
+            tell: Tells the parent something, from any thread.
+        """
+        self._tell = tell
+        self._loop = asyncio.get_running_loop()
+        self._ran_count = 0
         self.wants_new_stream = False
         self.welcomed = False
         self.limits: Sequence[Limit] = ()
@@ -58,7 +92,9 @@ class Session:
         self._tasks = tasks
         self._wake = wake
         self._slot_count = orders.config.threads
-        self._slots = Slots(runner, page, slot_count=self._slot_count, wake=wake)
+        self._slots = Slots(
+            runner, page, slot_count=self._slot_count, wake=wake, limited=lambda: tell(Limited())
+        )
         self._ledger = Ledger()
         self._credits = CreditPolicy(slot_count=self._slot_count)
         self._epoch = 0
@@ -85,7 +121,11 @@ class Session:
             limit.write(hello.limits.add())
         if not self.welcomed:
             hello.dead_sessions.extend(
-                pb.WorkRequest.DeadSession(session_id=dead.session_id, crashed=map(wire_token, dead.crashed))
+                pb.WorkRequest.DeadSession(
+                    session_id=dead.session_id,
+                    crashed=map(wire_token, dead.crashed),
+                    overran=map(wire_token, dead.overran),
+                )
                 for dead in self._orders.dead_sessions
             )
         return pb.WorkRequest(hello=hello)
@@ -95,13 +135,15 @@ class Session:
         if response.HasField("welcome"):
             self.welcomed = True
             self._discard(token_value(token) for token in response.welcome.drops)
-        self._ledger.acknowledge(response.acknowledged_frame)
+        known = self._ledger.acknowledge(response.acknowledged_frame)
         for refusal in response.refusals:
             self._take_refusal(refusal)
+        for token in known:
+            self._slots.begin_announced(token)
         for assignment in response.assignments:
             self._take_assignment(assignment)
         for cancellation in response.cancellations:
-            self._take_cancellation(token_value(cancellation.token))
+            self._take_cancellation(token_value(cancellation.token), terminate=cancellation.terminate)
         self._slots.release()
         if response.draining:
             self.wants_new_stream = True
@@ -111,12 +153,15 @@ class Session:
         for job, outcome in self._slots.take_finished():
             self._credits.observe(job.run_seconds)
             self._ledger.finish(job, outcome)
+            self._ran_count += 1
+        if not self._leaving and self._is_worn_out():
+            self.leave()
         now = time.monotonic()
         stuck_count = self._ledger.running_count(since=now - STUCK_AFTER_SECONDS)
         if stuck_count >= self._slot_count:
             self._give_back_unstarted()
         self._slots.release()
-        limit = 0 if self._leaving else self._credits.limit(stuck_count)
+        limit = 0 if self._leaving else self._most_to_hold(stuck_count)
         return self._ledger.next_frame(limit=limit, now=now, even_empty=even_empty)
 
     def goodbye(self) -> pb.WorkRequest:
@@ -157,13 +202,56 @@ class Session:
         self._wake()
 
     def abandon(self) -> None:
-        """Report what still runs as ended, because the process is about to end it."""
+        """Report what still runs as cut short, because the process is about to end it."""
         for job in self._ledger.running():
-            self.abandoned = True
-            self._ledger.finish(job, _cut_short(job.assignment))
-            job.unwanted = True
-            self._slots.stop(job)
+            self._end(job, _cut_short(job.assignment))
         self._wake()
+
+    def retire(self, retirement: Retirement) -> None:
+        """Report what the process must end for as ended, and leave; what runs besides has a while to finish."""
+        ended = set(retirement.overran) | set(retirement.doomed)
+        for job in self._ledger.running():
+            if job.token in ended:
+                # What is cancelled ends as cancelled, whatever is reported.
+                self._end(job, outcomes.overran())
+        self.leave()
+        self._loop.call_later(RETIREMENT_SECONDS, self._give_back_running)
+
+    def _give_back_running(self) -> None:
+        """Return what still runs, without blame; what is delivered at most once has ended."""
+        for job in self._ledger.running():
+            if job.limits is not None and job.limits.at_most_once:
+                self._end(job, _cut_short(job.assignment))
+            else:
+                self._ledger.give_back(job)
+                self._stop(job)
+        self._wake()
+
+    def _end(self, job: Job, outcome: pb.Outcome) -> None:
+        """Report an end for a job that still runs."""
+        if job.started_at is not None:
+            job.run_seconds = time.monotonic() - job.started_at
+        self._ledger.finish(job, outcome)
+        self._stop(job)
+
+    def _stop(self, job: Job) -> None:
+        """Ask a running job to end, as its outcome counts no more. The process will be ended with it."""
+        self.abandoned = True
+        job.unwanted = job.asked.aborted = True
+        self._slots.stop(job)
+
+    def _most_to_hold(self, stuck_count: int) -> int:
+        """Return how many tasks to hold and to ask for together."""
+        limit = self._credits.limit(stuck_count)
+        most = self._orders.config.max_tasks_per_child
+        return min(limit, most - self._ran_count) if most else limit
+
+    def _is_worn_out(self) -> bool:
+        """Return whether the process is to be replaced."""
+        config = self._orders.config
+        if config.max_tasks_per_child and self._ran_count >= config.max_tasks_per_child:
+            return True
+        return bool(config.max_memory_per_child) and memory_kib() > config.max_memory_per_child
 
     def _give_back_unstarted(self) -> None:
         for job in list(self._ledger.jobs.values()):
@@ -173,13 +261,43 @@ class Session:
     # --- what a coordinator says ---------------------------------------------------------------------
 
     def _take_assignment(self, assignment: pb.Assignment) -> None:
-        job = Job(assignment, token_value(assignment.token))
+        job = Job(assignment, token_value(assignment.token), limits_of(assignment))
         if not self._ledger.hold(job):
             return
+        if signals.task_received:
+            signals.task_received.send(self._orders.worker, request=self._request(job))
         if self._leaving:
             self._ledger.give_back(job)
+        elif job.limits is not None and job.limits.binding and not self._may_end_process:
+            self._refuse(job)
         else:
+            job.asked.state_set = partial(self._state_set, job)
             self._slots.add(job)
+
+    @property
+    def _may_end_process(self) -> bool:
+        return self._slot_count == 1 or self._orders.config.allow_shared_limits
+
+    def _refuse(self, job: Job) -> None:
+        error = SharedProcess()
+        _LOG.error("task %s [%s] is refused: %s", job.assignment.signature.task, job.token.node_id, error)
+        if signals.task_rejected:
+            signals.task_rejected.send(self._orders.worker, message=job.assignment, exc=error)
+        self._ledger.finish(job, outcomes.refused(error))
+
+    def _state_set(self, job: Job) -> None:
+        """Have the state that a job has set told. From the job's thread."""
+        if not job.state_unsent:
+            job.state_unsent = True
+            self._loop.call_soon_threadsafe(self._wake)
+
+    def _request(self, job: Job) -> Request:
+        """Return a task's request before it is run, with the arguments that it was sent with."""
+        try:
+            arguments = stored_arguments(job.assignment.signature)
+        except WorkerError:
+            arguments = Arguments((), {})
+        return request_of(job.assignment, arguments, self._orders.worker, job.asked)
 
     def _take_refusal(self, refusal: pb.WorkResponse.Refusal) -> None:
         token, reason = token_value(refusal.token), refusal.reason
@@ -191,13 +309,23 @@ class Session:
         if reason == pb.WorkResponse.Refusal.REASON_STALE:
             self._discard((token,))
 
-    def _take_cancellation(self, token: Token) -> None:
+    def _take_cancellation(self, token: Token, *, terminate: bool) -> None:
         job = self._ledger.jobs.get(token)
         if job is None:
             return
-        if self._slots.take_back(token):
+        began = not self._slots.take_back(token)
+        if signals.task_revoked:
+            killed = began and terminate
+            signals.task_revoked.send(
+                job.assignment.signature.task, request=self._request(job), terminated=killed,
+                signum=signal.SIGKILL if killed else None, expired=False,
+            )  # fmt: skip
+        if not began:
             self._ledger.give_back(job)
+        elif terminate:
+            self._tell(Condemned(token=token))
         else:
+            job.asked.aborted = True
             self._slots.stop(job)
 
     def _discard(self, tokens: Iterable[Token]) -> None:
@@ -206,6 +334,7 @@ class Session:
             if self._slots.take_back(job.token):
                 self._ledger.forget(job)
             else:
+                job.asked.aborted = True
                 self._slots.stop(job)
 
 
@@ -215,3 +344,9 @@ def _cut_short(assignment: pb.Assignment) -> pb.Outcome:
         message = "The worker was stopped while the task ran, and the task is delivered at most once."
         return pb.Outcome(error=TaskError(type="gesso.WorkerLost", message=message))
     return pb.Outcome(rejected=pb.Outcome.Rejected(requeue=True))
+
+
+def memory_kib() -> int:
+    """Return the most memory that this process has taken so far, as Celery measures it."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // _KIB if sys.platform == "darwin" else peak

@@ -8,6 +8,9 @@ keep their order, the loop *releases* tasks from the front of the line:
 - a plain function at once while no coroutine runs: the threads are as many as the slots;
 - anything else as soon as fewer tasks are released and unfinished than there are slots.
 
+A task whose start the coordinator must know of is *announced* when a slot is free for it, and begins when the
+coordinator has acknowledged that. Meanwhile it holds the slot, and can still be taken back.
+
 A task belongs to whoever takes it out of `_unstarted`: the slot that is about to run it or the loop
 that takes it back. So what is returned as unstarted is never run.
 """
@@ -25,6 +28,7 @@ from typing import Protocol
 
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
 from gesso_worker.blame import BlamePage
+from gesso_worker.interruption import CoroutineInterruption, ThreadInterruption
 from gesso_worker.job import Job
 from gesso_worker.token import Token
 
@@ -36,11 +40,11 @@ class Runs(Protocol):
         """Return whether it is run by `run_on_loop`."""
         ...
 
-    def run(self, assignment: Assignment) -> Outcome:
+    def run(self, job: Job) -> Outcome:
         """Run a plain function and return what it ended with."""
         ...
 
-    async def run_on_loop(self, assignment: Assignment) -> Outcome:
+    async def run_on_loop(self, job: Job) -> Outcome:
         """Run a coroutine function and return what it ended with."""
         ...
 
@@ -48,8 +52,22 @@ class Runs(Protocol):
 class Slots:
     """Runs jobs, at most `slot_count` at one time. Its methods are for the event loop's thread."""
 
-    def __init__(self, runner: Runs, page: BlamePage, *, slot_count: int, wake: Callable[[], None]) -> None:
-        """Run nothing yet. `wake` is called on the loop after tasks have ended."""
+    def __init__(
+        self,
+        runner: Runs,
+        page: BlamePage,
+        *,
+        slot_count: int,
+        wake: Callable[[], None],
+        limited: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Run nothing yet.
+
+        Args:
+            wake: Called on the loop after tasks have ended.
+            limited: Called from any thread when a task begins that must have ended before the parent looks.
+        """
+        self._limited = limited
         self._runner = runner
         self._page = page
         self._slot_count = slot_count
@@ -59,6 +77,8 @@ class Slots:
         self._context = contextvars.copy_context()
         self._line: deque[Job] = deque()
         self._unstarted: dict[Token, Job] = {}
+        self._announced: dict[Token, Job] = {}  # those of the unstarted that hold a slot
+        self._alarms: dict[Job, asyncio.TimerHandle] = {}
         self._released_count = 0
         self._queue: SimpleQueue[Job] = SimpleQueue()
         self._thread_count = 0
@@ -79,12 +99,24 @@ class Slots:
             job = self._line[0]
             on_loop = self._runner.wants_loop(job.assignment)
             full = self._released_count >= self._slot_count
-            if full and (on_loop or self._coroutines):
+            binding = job.limits is not None and job.limits.binding
+            if full and (on_loop or binding or self._coroutines or self._announced):
                 return
             self._line.popleft()
-            if job.token in self._unstarted:
-                self._released_count += 1
-                self._begin_coroutine(job) if on_loop else self._enqueue(job)
+            if job.token not in self._unstarted:
+                continue
+            self._released_count += 1
+            if binding:
+                job.announced = True
+                self._announced[job.token] = job
+            else:
+                self._begin(job)
+
+    def begin_announced(self, token: Token) -> None:
+        """Let a task begin whose announcement was acknowledged. One that was taken back does not."""
+        job = self._announced.pop(token, None)
+        if job is not None:
+            self._begin(job)
 
     def take_finished(self) -> list[tuple[Job, Outcome]]:
         """Return the jobs that ended since the last call, in that order, with their outcomes."""
@@ -92,12 +124,16 @@ class Slots:
         while self._finished:
             job, outcome = self._finished.popleft()
             self._released_count -= not self._runner.wants_loop(job.assignment)
+            if job.interruption is not None and (alarm := self._alarms.pop(job, None)):
+                alarm.cancel()
             if outcome is not None:
                 taken.append((job, outcome))
         return taken
 
     def take_back(self, token: Token) -> bool:
         """Return whether the job had not begun; it then never will."""
+        if self._announced.pop(token, None) is not None:
+            self._released_count -= 1
         return self._unstarted.pop(token, None) is not None
 
     def stop(self, job: Job) -> None:
@@ -112,6 +148,9 @@ class Slots:
     def unstarted_count(self) -> int:
         """How many jobs have not begun."""
         return len(self._unstarted)
+
+    def _begin(self, job: Job) -> None:
+        self._begin_coroutine(job) if self._runner.wants_loop(job.assignment) else self._enqueue(job)
 
     def _enqueue(self, job: Job) -> None:
         self._queue.put(job)
@@ -129,10 +168,12 @@ class Slots:
             if self._unstarted.pop(job.token, None) is None:
                 self._finish(job, None)
                 continue
-            self._page.begin(record, job.token)
-            job.started_at = time.monotonic()
-            outcome = self._context.copy().run(self._runner.run, job.assignment)
-            job.run_seconds = time.monotonic() - job.started_at
+            if job.limits is not None and job.limits.soft_seconds is not None:
+                job.interruption = ThreadInterruption()
+                self._loop.call_soon_threadsafe(self._set_alarm, job, job.limits.soft_seconds)
+            began = self._enter(record, job)
+            outcome = self._context.copy().run(self._runner.run, job)
+            job.run_seconds = time.monotonic() - began
             self._page.end(record)
             self._finish(job, outcome)
 
@@ -144,16 +185,35 @@ class Slots:
 
     async def _run_coroutine(self, job: Job) -> None:
         record = self._free_records.pop()
-        self._page.begin(record, job.token)
-        job.started_at = time.monotonic()
-        outcome = await self._runner.run_on_loop(job.assignment)
-        job.run_seconds = time.monotonic() - job.started_at
+        if job.limits is not None and job.limits.soft_seconds is not None:
+            job.interruption = CoroutineInterruption()
+            self._set_alarm(job, job.limits.soft_seconds)
+        began = self._enter(record, job)
+        outcome = await self._runner.run_on_loop(job)
+        job.run_seconds = time.monotonic() - began
         self._page.end(record)
         self._free_records.append(record)
         del self._coroutines[job]
         self._released_count -= 1
         self._finish(job, outcome)
         self.release()  # the next one begins while the frame is written
+
+    def _enter(self, record: int, job: Job) -> float:
+        """Write down what is about to run, and return when it began. From any thread."""
+        job.started_at = began = time.monotonic()
+        if job.limits is None or job.limits.hard_seconds is None:
+            self._page.begin(record, job.token)
+            return began
+        deadline = began + job.limits.hard_seconds
+        self._page.begin(record, job.token, deadline)
+        look = self._page.next_look  # after the record was written, see `limit_watch`
+        if not look or look > deadline:
+            self._limited()
+        return began
+
+    def _set_alarm(self, job: Job, seconds: float) -> None:
+        if job.interruption is not None and not job.run_seconds:
+            self._alarms[job] = self._loop.call_later(seconds, job.interruption.send)
 
     def _finish(self, job: Job, outcome: Outcome | None) -> None:
         """Leave an outcome for the loop, and wake it unless it will look anyway. From any thread.

@@ -11,6 +11,8 @@ from gesso import App, codec
 from gesso.v1.signature_pb2 import Signature, SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token
 from gesso_worker.errors import InputUnavailable
+from gesso_worker.frames import token_value
+from gesso_worker.job import Job
 from gesso_worker.runner import Runner
 
 TOKEN = Token(node_id=f"{'c' * 32}-7", attempt=2, nonce=11)
@@ -49,9 +51,14 @@ def run_with(runner: Runner, task: str, *args: Any, **fields: Any) -> Outcome:
     signature.immutable = fields.pop("immutable", False)
     signature.options.CopyFrom(fields.pop("options", SignatureOptions()))
     assignment = Assignment(signature=signature, token=TOKEN, **fields)
-    if runner.wants_loop(assignment):
-        return asyncio.run(runner.run_on_loop(assignment))
-    return contextvars.copy_context().run(runner.run, assignment)
+    return run_job(runner, Job(assignment, token_value(TOKEN)))
+
+
+def run_job(runner: Runner, job: Job) -> Outcome:
+    """Run a job, on whichever side it belongs."""
+    if runner.wants_loop(job.assignment):
+        return asyncio.run(runner.run_on_loop(job))
+    return contextvars.copy_context().run(runner.run, job)
 
 
 def value(outcome: Outcome) -> Any:

@@ -44,14 +44,31 @@ def test_page_shows_what_runs_now(page: BlamePage, file: IO[bytes]) -> None:
     seen = []
     page.begin(0, first)
     page.begin(SLOT_COUNT - 1, second)
-    seen.append(other.running())
+    seen.append(tokens(other))
     page.end(0)
     page.begin(SLOT_COUNT - 1, third)
-    seen.append(other.running())
+    seen.append(tokens(other))
     page.end(SLOT_COUNT - 1)
-    seen.append(other.running())
+    seen.append(tokens(other))
 
     assert seen == [(first, second), (third,), ()]
+    other.close()
+
+
+def tokens(page: BlamePage) -> tuple[Token, ...]:
+    """Return what the page says is running."""
+    return tuple(each.token for each in page.running())
+
+
+def test_page_tells_deadlines(page: BlamePage, file: IO[bytes]) -> None:
+    """The other side reads until when a task may run, and the first side when the other looks next."""
+    other = BlamePage(file.fileno(), slot_count=SLOT_COUNT)
+    page.begin(0, Token("a", 1, 7), 12.5)
+    page.begin(1, Token("b", 1, 8))
+    other.next_look = 12.5
+
+    assert [each.deadline for each in other.running()] == [12.5, 0.0]
+    assert page.next_look == 12.5
     other.close()
 
 
@@ -60,7 +77,7 @@ def test_long_id_is_cut(page: BlamePage) -> None:
     page.begin(0, Token("ä" * MAX_NODE_ID_BYTES, 1, 7))
     page.begin(1, Token("b", 1, 8))
 
-    cut, whole = page.running()
+    cut, whole = tokens(page)
     assert len(cut.node_id) < MAX_NODE_ID_BYTES
     assert whole == Token("b", 1, 8)
 
@@ -83,4 +100,4 @@ def test_page_outlives_a_killed_process(page: BlamePage, file: IO[bytes]) -> Non
         timeout=30,
     )
 
-    assert page.running() == (Token("n", 3, 5),)
+    assert tokens(page) == (Token("n", 3, 5),)

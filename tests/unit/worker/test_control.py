@@ -14,6 +14,8 @@ from gesso.errors import Ignore
 from gesso.failure import from_task_error
 from gesso.v1.signature_pb2 import Signature
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token
+from gesso_worker.frames import token_value
+from gesso_worker.job import Job
 from gesso_worker.runner import Runner
 
 NEXT: Canvas = signature("unit.next", (1,))
@@ -44,7 +46,7 @@ def run(function: Callable[[Task[..., Any]], Any], group: str = "join") -> Outco
     token = Token(node_id=f"{'c' * 32}-7", attempt=1, nonce=11)
     assignment = Assignment(signature=Signature(task="unit.task"), token=token, group_id=group)
     set_current_app(None)
-    return contextvars.copy_context().run(runner.run, assignment)
+    return contextvars.copy_context().run(runner.run, Job(assignment, token_value(token)))
 
 
 def test_replacement_is_reported_as_a_canvas() -> None:

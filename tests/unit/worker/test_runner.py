@@ -15,6 +15,8 @@ from gesso.request import Request, current_request
 from gesso.v1.payload_pb2 import Payload
 from gesso.v1.signature_pb2 import Signature, SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
+from gesso_worker.frames import token_value
+from gesso_worker.job import Job
 from gesso_worker.outcomes import MAX_RESULT_BYTES
 from gesso_worker.runner import Runner
 from unit.worker.running import ABSENT, TOKEN, VALUE, OneInput, gather, gather_soon, run, run_with, value
@@ -150,7 +152,8 @@ def test_undecodable_arguments_are_the_tasks_failure() -> None:
     runner = Runner(app, "worker", OneInput())
 
     for payload in (Payload(data=b"5"), Payload(data=b"\xff"), Payload(encoding="msgpack", data=b"\x90")):
-        outcome = runner.run(Assignment(signature=Signature(task="unit.task", args=payload), token=TOKEN))
+        assignment = Assignment(signature=Signature(task="unit.task", args=payload), token=TOKEN)
+        outcome = runner.run(Job(assignment, token_value(TOKEN)))
         assert outcome.error.type == "gesso_worker.errors.PayloadUndecodable"
 
 

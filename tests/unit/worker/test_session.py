@@ -12,6 +12,7 @@ from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token, WorkRequest,
 from gesso_worker import token
 from gesso_worker.blame import BlamePage, DeadSession, page_file, record_count
 from gesso_worker.config import WorkerConfig
+from gesso_worker.job import Job
 from gesso_worker.lifeline import Orders
 from gesso_worker.session import Session
 
@@ -26,14 +27,14 @@ class Endless:
         """Return that it does."""
         return True
 
-    def run(self, assignment: Assignment) -> Outcome:
+    def run(self, job: Job) -> Outcome:
         """Never be called."""
-        raise AssertionError(assignment)
+        raise AssertionError(job)
 
-    async def run_on_loop(self, assignment: Assignment) -> Outcome:
+    async def run_on_loop(self, job: Job) -> Outcome:
         """Run until it is cancelled."""
         await asyncio.Event().wait()
-        raise AssertionError(assignment)
+        raise AssertionError(job)
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def page() -> Iterator[BlamePage]:
 def session_on(page: BlamePage) -> Session:
     """Return a session with two slots that takes the place of a dead one. Within a running loop."""
     orders = Orders(
-        config=WorkerConfig(app="proj", threads=2),
+        config=WorkerConfig(app="proj", threads=2, allow_shared_limits=True),
         worker="unit",
         session_id="s" * 32,
         page=-1,
@@ -146,6 +147,9 @@ async def test_abandoned_task_is_reported(page: BlamePage, *, at_most_once: bool
     """It is to be run elsewhere; one that may run only once has failed."""
     session = welcomed(page)
     session.receive(assigned(1, at_most_once=at_most_once))
+    frame = session.next_frame()  # announces the one whose start must be known
+    if frame is not None:
+        session.receive(WorkResponse(acknowledged_frame=frame.frame))
     await asyncio.sleep(0)  # the task has its first step
     session.leave()
 

@@ -59,8 +59,9 @@ class Gated:
         """Return whether it is a coroutine."""
         return assignment.signature.task == "soon"
 
-    def run(self, assignment: Assignment) -> Outcome:
+    def run(self, job: Job) -> Outcome:
         """Wait for the gate."""
+        assignment = job.assignment
         name = assignment.value.data
         with self._gate:
             self._begin(name)
@@ -68,8 +69,9 @@ class Gated:
             self._end(name)
         return Outcome(value=assignment.value)
 
-    async def run_on_loop(self, assignment: Assignment) -> Outcome:
+    async def run_on_loop(self, job: Job) -> Outcome:
         """Wait for the gate."""
+        assignment = job.assignment
         name = assignment.value.data
         self._begin(name)
         try:
@@ -163,7 +165,7 @@ async def test_page_shows_what_runs() -> None:
         it.add("p1", "s1", "p2", "s2")
         await it.until_running("p1", "s1", "p2")
 
-        assert sorted(token.node_id for token in it.page.running()) == ["p1", "p2", "s1"]
+        assert sorted(each.token.node_id for each in it.page.running()) == ["p1", "p2", "s1"]
         it.runner.open(b"p1", b"p2", b"s1", b"s2")
         await it.until_ended(4)
 

@@ -80,7 +80,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   local call = call_state.begin(K, ARGV[1])
   local done = 0
   for _, sid in ipairs(redis.call('ZRANGEBYSCORE', keys.sessions(K), '-inf', call.now, 'LIMIT', 0, 1)) do
-    leases.drop_session(call, sid, nil)
+    leases.drop_session(call, sid, nil, function(canvas, node) reports.overrun(call, canvas, node, ARGV[3]) end)
     done = SLICE
   end
   done = math.max(done, wake_due(call, ARGV[3]), expire(call))

@@ -100,6 +100,21 @@ async def test_ended_attempt_leaves_no_limit_behind(rig: Rig, end: str) -> None:
         assert await rig.states(canvas) == "F"
 
 
+async def test_session_that_ends_after_the_limit_is_no_crash(rig: Rig) -> None:
+    """What was past its limit when its worker's lease ended has failed: its process was killed for it, perhaps."""
+    canvas = await rig.submit(limited("a"))
+    worker = rig.worker()
+    await worker.hello(lease_ms=LIMIT_MS)
+    (grant,) = await worker.take()
+    await worker.start(grant)
+
+    await pass_time(rig, LIMIT_MS)
+    await rig.sweep()
+
+    assert await rig.states(canvas) == "F"
+    assert await error_type(rig, canvas) == "gesso.TimeLimitExceeded"
+
+
 async def test_cancelled_attempt_is_fenced_too(rig: Rig) -> None:
     """A task that was told to stop, and does not, ends as cancelled at its limit."""
     canvas = await rig.submit(limited("a"))

@@ -10,6 +10,7 @@ local leases = {}
 local MAX_CRASHES = @CRASHES@ -- a task that was running in so many processes that died is dead
 local MAX_DELIVERIES = @DELIVERIES@
 local ALONE_AFTER = MAX_CRASHES > 1 and MAX_CRASHES - 1 or 1 -- crashes after which a task is delivered alone
+local FENCE_MS = 5000 -- an attempt that outlives its limit is ended so much later, if nobody has done it before
 local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were cancelled meanwhile included
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
@@ -281,9 +282,16 @@ function leases.release(call, canvas, node, crashed)
   ready.put_back(call, canvas, node)
 end
 
+local function past_limit(call, canvas, node)
+  if not string.find(node.timing, 'h', 1, true) then return false end
+  local fenced = redis.call('ZSCORE', keys.due(call.K), canvas.id .. ':' .. node.index)
+  return fenced and tonumber(fenced) - FENCE_MS <= call.now
+end
+
 -- End a session: everything it holds goes back. `crashed` has the `canvas:index` fields that were running when its
--- process died; nil means nobody knows, and what was reported as started counts as crashed.
-function leases.drop_session(call, sid, crashed)
+-- process died; nil means nobody knows, and what was reported as started counts as crashed. `overran` is then called with
+-- canvas and node of what was past its limit: its process was killed for that, perhaps.
+function leases.drop_session(call, sid, crashed, overran)
   local held = redis.call('HGETALL', keys.held(call.K, sid))
   for i = #held - 1, 1, -2 do
     local field = held[i]
@@ -293,7 +301,11 @@ function leases.drop_session(call, sid, crashed)
       local blame = started == '1'
       -- What is delivered at most once and was started has perhaps ended, with a report that did not arrive.
       if crashed and not string.find(node.timing, 'm', 1, true) then blame = crashed[field] == nonce end
-      leases.release(call, canvas, node, blame)
+      if overran and blame and past_limit(call, canvas, node) then
+        overran(canvas, node)
+      else
+        leases.release(call, canvas, node, blame)
+      end
     end
   end
   local num = redis.call('HGET', keys.session(call.K, sid), 'num')

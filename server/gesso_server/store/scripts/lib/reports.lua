@@ -2,8 +2,6 @@
 
 local reports = {}
 
-local FENCE_MS = 5000
-
 -- The node if the token is its current one; else nil and the answer: D applied before, S stale, U unknown.
 local function current(call, cid, index, attempt, nonce)
   local canvas = canvases.get(call, cid)
