@@ -12,7 +12,7 @@ import logging
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from gesso import signals, states
 from gesso.errors import Reject, Retry, TaskPredicate
@@ -56,6 +56,13 @@ class Hooks:
     """What a task class may override to be told what becomes of each attempt. As they stand they do nothing."""
 
     name: str
+    has_hooks: ClassVar[bool] = False
+    """Whether the class overrides any."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Note whether a class has hooks, which is asked for at each attempt."""
+        super().__init_subclass__(**kwargs)
+        cls.has_hooks = any(getattr(cls, name) is not getattr(Hooks, name) for name in _HOOKS)
 
     def before_start(self, task_id: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Be told that an attempt begins. An error raised here is the task's."""
@@ -95,14 +102,9 @@ class Hooks:
         """Be told last that it ended, in the state `status`, with a value or an error."""
 
 
-def has_hooks(task: Hooks) -> bool:
-    """Return whether a task's class overrides any."""
-    return any(getattr(type(task), name) is not getattr(Hooks, name) for name in _HOOKS)
-
-
 def listened_to(task: Hooks) -> bool:
     """Return whether anything needs to be told of its attempts."""
-    return any(_SIGNALS) or has_hooks(task)
+    return any(_SIGNALS) or task.has_hooks
 
 
 def begin(task: Hooks, request: Request) -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Generator, Mapping
 from datetime import datetime
 from typing import Any, Generic, Protocol, Self, TypeVar, cast
 
-from gesso import states
+from gesso import codec, states
 from gesso.aio.coordinator import Coordinator, End
 from gesso.aio.registry import shared
 from gesso.aio.walk import walk
@@ -159,6 +159,11 @@ class Result(ResultHandle, Generic[R]):
             return self._ended.state
         found = await self.facts()
         return states.PENDING if found is None else found.state
+
+    async def info(self) -> Any:
+        """Return what the task said of the state that it set for itself; None where that is not shown."""
+        found = await self.facts()
+        return None if found is None or found.custom_meta is None else codec.decode(found.custom_meta)
 
     async def ready(self) -> bool:
         """Return whether it has ended."""

@@ -9,11 +9,12 @@ import pytest
 
 from gesso.v1.signature_pb2 import Signature, SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token, WorkRequest, WorkResponse
+from gesso_worker import session as session_module
 from gesso_worker import token
 from gesso_worker.blame import BlamePage, DeadSession, page_file, record_count
 from gesso_worker.config import WorkerConfig
 from gesso_worker.job import Job
-from gesso_worker.lifeline import Orders
+from gesso_worker.lifeline import Orders, Retirement
 from gesso_worker.session import Session
 
 DEAD = DeadSession(session_id="d" * 32, crashed=(token.Token("node", 1, 5),))
@@ -179,3 +180,58 @@ async def test_refused_as_stale_is_forgotten(page: BlamePage) -> None:
 
     held = {each.nonce for each in session.hello().hello.held}
     assert held == {2}
+
+
+async def test_task_that_may_run_once_begins_when_its_start_is_known(page: BlamePage) -> None:
+    """It is announced, and begins with the acknowledgement; on a new stream it is announced again."""
+    session = welcomed(page)
+    session.receive(assigned(1, at_most_once=True))
+
+    assert list(frame_of(session).started) == [wire_token(1)]
+    await asyncio.sleep(0)
+    assert page.running() == ()
+    session.disconnected()
+    session.hello()
+    session.receive(WELCOME)
+    again = frame_of(session)
+    assert list(again.started) == [wire_token(1)]
+    session.receive(WorkResponse(acknowledged_frame=again.frame))
+    await asyncio.sleep(0)
+
+    assert [each.token.nonce for each in page.running()] == [1]
+
+
+async def test_announced_task_that_is_refused_never_begins(page: BlamePage) -> None:
+    """An announcement that came too late is answered as stale, and the task belongs to another."""
+    session = welcomed(page)
+    session.receive(assigned(1, at_most_once=True))
+    frame = frame_of(session)
+    refusal = WorkResponse.Refusal(token=wire_token(1), reason=WorkResponse.Refusal.REASON_STALE)
+
+    session.receive(WorkResponse(acknowledged_frame=frame.frame, refusals=[refusal]))
+    await asyncio.sleep(0)
+
+    assert page.running() == ()
+    session.leave()
+    frame = session.next_frame() or frame
+    assert (list(frame.reports), list(frame.returned)) == ([], [])
+
+
+async def test_session_retires_from_beside_a_task_that_must_be_killed(
+    page: BlamePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guilty task has failed at once; what runs beside it is returned when its time is over."""
+    monkeypatch.setattr(session_module, "RETIREMENT_SECONDS", 0.0)
+    session = welcomed(page)
+    session.receive(assigned(1, 2))
+    await asyncio.sleep(0)
+
+    session.retire(Retirement(overran=(token.Token("node-1", 1, 1),), doomed=()))
+    (report,) = frame_of(session).reports
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    frame = frame_of(session)
+
+    assert report.outcome.error.type == "gesso.TimeLimitExceeded"
+    assert list(frame.returned) == [wire_token(2)]
+    assert session.abandoned
