@@ -7,9 +7,11 @@ from gesso.errors import (
     MaxRetriesExceededError,
     Reject,
     Retry,
+    SoftTimeLimitExceeded,
     TaskError,
     TaskPredicate,
     TaskRevokedError,
+    TimeLimitExceeded,
     TimeoutError,  # noqa: A004 - Celery's name
 )
 from gesso.errors import WorkerLost as WorkerLostError
@@ -21,9 +23,11 @@ __all__ = [
     "MaxRetriesExceededError",
     "Reject",
     "Retry",
+    "SoftTimeLimitExceeded",
     "TaskError",
     "TaskPredicate",
     "TaskRevokedError",
+    "TimeLimitExceeded",
     "TimeoutError",
     "WorkerLostError",
 ]

@@ -38,7 +38,8 @@ ERRORS = """
 
 EXCEPTIONS = """
     ChordError Ignore IncompleteStream MaxRetriesExceededError Reject Retry TaskError TaskPredicate
-    TaskRevokedError TimeoutError WorkerLostError
+    TaskRevokedError SoftTimeLimitExceeded TimeLimitExceeded
+    TimeoutError WorkerLostError
 """
 
 

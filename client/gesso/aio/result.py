@@ -160,11 +160,6 @@ class Result(ResultHandle, Generic[R]):
         found = await self.facts()
         return states.PENDING if found is None else found.state
 
-    async def info(self) -> Any:
-        """Return what the task said of the state that it set for itself; None where that is not shown."""
-        found = await self.facts()
-        return None if found is None or found.custom_meta is None else codec.decode(found.custom_meta)
-
     async def ready(self) -> bool:
         """Return whether it has ended."""
         return self._ended is not None or ((found := await self.facts()) is not None and found.final)
@@ -182,9 +177,16 @@ class Result(ResultHandle, Generic[R]):
         return await self.state()
 
     async def result(self) -> Any:
-        """Return the value, or the error as an exception; None while it has not ended, and once it was forgotten."""
-        if not await self.ready():
-            return None
+        """Return the value, or the error as an exception; while it runs what the task said of its state, or else None.
+
+        What an ignored task said of the state that it set stays, too. None also once the value was forgotten.
+        """
+        if self._ended is None:
+            found = await self.facts()
+            if found is not None and found.custom_meta is not None:
+                return codec.decode(found.custom_meta)
+            if found is None or not found.final:
+                return None
         try:
             ended = await self._wait(None)
         except FailedPrecondition:  # it was forgotten
