@@ -19,6 +19,7 @@
     │   ├── WorkerLost               the task's workers died too often
     │   ├── TimeLimitExceeded        the task ran longer than its time limit
     │   ├── TaskRevokedError         the task was revoked, or not started in time
+    │   │   └── DeadlineExceeded     the deadline of its canvas passed
     │   ├── JoinTimeout              a join's deadline passed
     │   └── MaxRetriesExceededError  the task asked to be run again too often
     ├── SoftTimeLimitExceeded        raised inside a task that runs longer than its soft time limit
@@ -46,6 +47,7 @@ __all__ = [
     "AccessDenied",
     "ChordError",
     "CoordinatorFault",
+    "DeadlineExceeded",
     "FailedPrecondition",
     "GessoError",
     "Ignore",
@@ -205,6 +207,12 @@ class TaskRevokedError(TaskError):
     type = "gesso.TaskRevokedError"
 
 
+class DeadlineExceeded(TaskRevokedError):
+    """The canvas did not end within its deadline, and what had not ended was cancelled."""
+
+    type = "gesso.DeadlineExceeded"
+
+
 class JoinTimeout(TaskError):
     """The deadline of a join passed before it had what it needs."""
 
@@ -246,6 +254,7 @@ class Retry(TaskPredicate):
         exc: The error to show meanwhile, and to end with when there are no more attempts.
         when: After how many seconds, or at which instant. None means as the retry policy says.
         max_retries: How many retries at the most. None means as the retry policy says.
+        unlimited: Whether there may be any number of retries.
     """
 
     def __init__(
@@ -254,12 +263,15 @@ class Retry(TaskPredicate):
         exc: BaseException | None = None,
         when: float | datetime | None = None,
         max_retries: int | None = None,
+        *,
+        unlimited: bool = False,
     ) -> None:
         super().__init__(message, exc, when)
         self.message = message
         self.exc = exc
         self.when = when
         self.max_retries = max_retries
+        self.unlimited = unlimited
 
     def __str__(self) -> str:
         if self.message:
@@ -288,7 +300,7 @@ _CANVAS = (
     "BAD_DURATION OUT_OF_RANGE CONFLICTING_FIELDS PAYLOAD_TOO_LARGE BAD_STAMP DUPLICATE_ID BAD_LIMIT_KEY"
 )
 _ARGUMENT = "MALFORMED_MESSAGE BAD_ID BAD_REQUEST_ID BAD_PAGE_TOKEN PROTOCOL BAD_CREDIT"
-_PRECONDITION = "VERSION UNKNOWN_TASK NO_VALUE"
+_PRECONDITION = "VERSION UNKNOWN_TASK NO_VALUE CANVAS_ACTIVE NOTHING_FAILED CANVAS_INCOMPLETE"
 
 REASONS: Mapping[str, type[GessoError]] = MappingProxyType(
     dict.fromkeys(_CANVAS.split(), InvalidCanvas)

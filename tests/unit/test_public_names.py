@@ -29,8 +29,8 @@ AIO = """
 """
 
 ERRORS = """
-    REASONS AccessDenied ChordError CoordinatorFault FailedPrecondition GessoError Ignore IncompleteStream
-    InvalidArgument InvalidCanvas JoinTimeout MaxRetriesExceededError NotFound NotServed Reject Replace
+    REASONS AccessDenied ChordError CoordinatorFault DeadlineExceeded FailedPrecondition GessoError Ignore
+    IncompleteStream InvalidArgument InvalidCanvas JoinTimeout MaxRetriesExceededError NotFound NotServed Reject Replace
     RequestIdReused ResourceExhausted Retry ServiceError SoftTimeLimitExceeded TaskError TaskPredicate
     TaskRevokedError TimeLimitExceeded TimeoutError
     Unavailable Violation WorkerLost

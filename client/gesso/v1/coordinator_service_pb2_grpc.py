@@ -178,14 +178,23 @@ class CoordinatorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CancelCanvas(self, request, context):
-        """Cancels what has not ended of a canvas. Cancelling a canvas that is final is OK.
+        """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
+        error link runs. Cancelling a canvas that is final is OK.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RetryCanvas(self, request, context):
-        """Runs what failed of a final canvas again, as a new canvas that takes over what succeeded.
+        """Runs what failed, or was cancelled, of a final canvas again, as a new canvas that takes over what succeeded.
+
+        The new canvas has the same nodes under the same indexes; ids that the client chose name its nodes from then on. What
+        succeeded is entered as ended: it does not run again, and its value is read where it lies, so the old canvas is not
+        removed before the new one is. Failures that a join got along without (a settled one, a quorum) stay as they are. An
+        error link that ran is not run again for the old failure; it is when its task fails anew. The old canvas stays as it
+        is. Repeating with the same `request_id` returns the first answer for 24 h. FAILED_PRECONDITION for a canvas that is
+        not final (`CANVAS_ACTIVE`), of which nothing failed (`NOTHING_FAILED`), or whose groups were not read to their end
+        (`CANVAS_INCOMPLETE`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -223,7 +232,10 @@ class CoordinatorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def RevokeNodes(self, request, context):
-        """Cancels single nodes, or all that bear a stamp. Each is then a failure of its own.
+        """Cancels single nodes, all members of a group, or all that bear a stamp. Each is then a failure of its own.
+
+        A join stands for its members, nested ones included; a task that was replaced for its replacement, too. What waits
+        ends at once, and what runs is told. What bears a stamp ends when its turn comes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

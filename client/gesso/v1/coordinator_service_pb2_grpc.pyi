@@ -72,9 +72,20 @@ class CoordinatorServiceStub:
     `resume_token`: nothing is left out or repeated.
     """
     CancelCanvas: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.CancelCanvasRequest, _coordinator_service_pb2.CancelCanvasResponse]
-    """Cancels what has not ended of a canvas. Cancelling a canvas that is final is OK."""
+    """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
+    error link runs. Cancelling a canvas that is final is OK.
+    """
     RetryCanvas: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.RetryCanvasRequest, _coordinator_service_pb2.RetryCanvasResponse]
-    """Runs what failed of a final canvas again, as a new canvas that takes over what succeeded."""
+    """Runs what failed, or was cancelled, of a final canvas again, as a new canvas that takes over what succeeded.
+
+    The new canvas has the same nodes under the same indexes; ids that the client chose name its nodes from then on. What
+    succeeded is entered as ended: it does not run again, and its value is read where it lies, so the old canvas is not
+    removed before the new one is. Failures that a join got along without (a settled one, a quorum) stay as they are. An
+    error link that ran is not run again for the old failure; it is when its task fails anew. The old canvas stays as it
+    is. Repeating with the same `request_id` returns the first answer for 24 h. FAILED_PRECONDITION for a canvas that is
+    not final (`CANVAS_ACTIVE`), of which nothing failed (`NOTHING_FAILED`), or whose groups were not read to their end
+    (`CANVAS_INCOMPLETE`).
+    """
     GetNode: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.GetNodeRequest, _coordinator_service_pb2.GetNodeResponse]
     """Returns a node. NOT_FOUND for one that was never submitted, or was removed."""
     ListNodes: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.ListNodesRequest, _coordinator_service_pb2.ListNodesResponse]
@@ -89,7 +100,11 @@ class CoordinatorServiceStub:
     policy keeps outcomes, failures are sent in their place.
     """
     RevokeNodes: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.RevokeNodesRequest, _coordinator_service_pb2.RevokeNodesResponse]
-    """Cancels single nodes, or all that bear a stamp. Each is then a failure of its own."""
+    """Cancels single nodes, all members of a group, or all that bear a stamp. Each is then a failure of its own.
+
+    A join stands for its members, nested ones included; a task that was replaced for its replacement, too. What waits
+    ends at once, and what runs is told. What bears a stamp ends when its turn comes.
+    """
     ForgetNode: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.ForgetNodeRequest, _coordinator_service_pb2.ForgetNodeResponse]
     """Removes the value of a node that has ended, once everything that needs it has read it."""
 
@@ -137,9 +152,20 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     `resume_token`: nothing is left out or repeated.
     """
     CancelCanvas: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.CancelCanvasRequest, _coordinator_service_pb2.CancelCanvasResponse]  # type: ignore[assignment]
-    """Cancels what has not ended of a canvas. Cancelling a canvas that is final is OK."""
+    """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
+    error link runs. Cancelling a canvas that is final is OK.
+    """
     RetryCanvas: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.RetryCanvasRequest, _coordinator_service_pb2.RetryCanvasResponse]  # type: ignore[assignment]
-    """Runs what failed of a final canvas again, as a new canvas that takes over what succeeded."""
+    """Runs what failed, or was cancelled, of a final canvas again, as a new canvas that takes over what succeeded.
+
+    The new canvas has the same nodes under the same indexes; ids that the client chose name its nodes from then on. What
+    succeeded is entered as ended: it does not run again, and its value is read where it lies, so the old canvas is not
+    removed before the new one is. Failures that a join got along without (a settled one, a quorum) stay as they are. An
+    error link that ran is not run again for the old failure; it is when its task fails anew. The old canvas stays as it
+    is. Repeating with the same `request_id` returns the first answer for 24 h. FAILED_PRECONDITION for a canvas that is
+    not final (`CANVAS_ACTIVE`), of which nothing failed (`NOTHING_FAILED`), or whose groups were not read to their end
+    (`CANVAS_INCOMPLETE`).
+    """
     GetNode: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.GetNodeRequest, _coordinator_service_pb2.GetNodeResponse]  # type: ignore[assignment]
     """Returns a node. NOT_FOUND for one that was never submitted, or was removed."""
     ListNodes: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.ListNodesRequest, _coordinator_service_pb2.ListNodesResponse]  # type: ignore[assignment]
@@ -154,7 +180,11 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     policy keeps outcomes, failures are sent in their place.
     """
     RevokeNodes: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.RevokeNodesRequest, _coordinator_service_pb2.RevokeNodesResponse]  # type: ignore[assignment]
-    """Cancels single nodes, or all that bear a stamp. Each is then a failure of its own."""
+    """Cancels single nodes, all members of a group, or all that bear a stamp. Each is then a failure of its own.
+
+    A join stands for its members, nested ones included; a task that was replaced for its replacement, too. What waits
+    ends at once, and what runs is told. What bears a stamp ends when its turn comes.
+    """
     ForgetNode: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.ForgetNodeRequest, _coordinator_service_pb2.ForgetNodeResponse]  # type: ignore[assignment]
     """Removes the value of a node that has ended, once everything that needs it has read it."""
 
@@ -241,7 +271,9 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordinator_service_pb2.CancelCanvasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_service_pb2.CancelCanvasResponse, _abc.Awaitable[_coordinator_service_pb2.CancelCanvasResponse]]:
-        """Cancels what has not ended of a canvas. Cancelling a canvas that is final is OK."""
+        """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
+        error link runs. Cancelling a canvas that is final is OK.
+        """
 
     @_abc_1.abstractmethod
     def RetryCanvas(
@@ -249,7 +281,16 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordinator_service_pb2.RetryCanvasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_service_pb2.RetryCanvasResponse, _abc.Awaitable[_coordinator_service_pb2.RetryCanvasResponse]]:
-        """Runs what failed of a final canvas again, as a new canvas that takes over what succeeded."""
+        """Runs what failed, or was cancelled, of a final canvas again, as a new canvas that takes over what succeeded.
+
+        The new canvas has the same nodes under the same indexes; ids that the client chose name its nodes from then on. What
+        succeeded is entered as ended: it does not run again, and its value is read where it lies, so the old canvas is not
+        removed before the new one is. Failures that a join got along without (a settled one, a quorum) stay as they are. An
+        error link that ran is not run again for the old failure; it is when its task fails anew. The old canvas stays as it
+        is. Repeating with the same `request_id` returns the first answer for 24 h. FAILED_PRECONDITION for a canvas that is
+        not final (`CANVAS_ACTIVE`), of which nothing failed (`NOTHING_FAILED`), or whose groups were not read to their end
+        (`CANVAS_INCOMPLETE`).
+        """
 
     @_abc_1.abstractmethod
     def GetNode(
@@ -294,7 +335,11 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordinator_service_pb2.RevokeNodesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_service_pb2.RevokeNodesResponse, _abc.Awaitable[_coordinator_service_pb2.RevokeNodesResponse]]:
-        """Cancels single nodes, or all that bear a stamp. Each is then a failure of its own."""
+        """Cancels single nodes, all members of a group, or all that bear a stamp. Each is then a failure of its own.
+
+        A join stands for its members, nested ones included; a task that was replaced for its replacement, too. What waits
+        ends at once, and what runs is told. What bears a stamp ends when its turn comes.
+        """
 
     @_abc_1.abstractmethod
     def ForgetNode(

@@ -45,6 +45,9 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_QUEUE: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_SERVED: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
+    ERROR_REASON_CANVAS_ACTIVE: _ClassVar[ErrorReason]
+    ERROR_REASON_NOTHING_FAILED: _ClassVar[ErrorReason]
+    ERROR_REASON_CANVAS_INCOMPLETE: _ClassVar[ErrorReason]
     ERROR_REASON_BAD_LIMIT_KEY: _ClassVar[ErrorReason]
     ERROR_REASON_DURABILITY: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
@@ -86,5 +89,8 @@ ERROR_REASON_ROLE: ErrorReason
 ERROR_REASON_QUEUE: ErrorReason
 ERROR_REASON_NOT_SERVED: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
+ERROR_REASON_CANVAS_ACTIVE: ErrorReason
+ERROR_REASON_NOTHING_FAILED: ErrorReason
+ERROR_REASON_CANVAS_INCOMPLETE: ErrorReason
 ERROR_REASON_BAD_LIMIT_KEY: ErrorReason
 ERROR_REASON_DURABILITY: ErrorReason

@@ -133,12 +133,28 @@ class ListDeadLettersRequest(_message.Message):
     def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
 
 class ListDeadLettersResponse(_message.Message):
-    __slots__ = ("nodes", "next_page_token")
+    __slots__ = ("nodes", "next_page_token", "parked_rows", "trimmed_count")
     NODES_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PARKED_ROWS_FIELD_NUMBER: _ClassVar[int]
+    TRIMMED_COUNT_FIELD_NUMBER: _ClassVar[int]
     nodes: _containers.RepeatedCompositeFieldContainer[_node_pb2.Node]
     next_page_token: str
-    def __init__(self, nodes: _Optional[_Iterable[_Union[_node_pb2.Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+    parked_rows: _containers.RepeatedCompositeFieldContainer[ParkedRow]
+    trimmed_count: int
+    def __init__(self, nodes: _Optional[_Iterable[_Union[_node_pb2.Node, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., parked_rows: _Optional[_Iterable[_Union[ParkedRow, _Mapping]]] = ..., trimmed_count: _Optional[int] = ...) -> None: ...
+
+class ParkedRow(_message.Message):
+    __slots__ = ("kind", "node_id", "data", "park_time")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    PARK_TIME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    node_id: str
+    data: bytes
+    park_time: _timestamp_pb2.Timestamp
+    def __init__(self, kind: _Optional[str] = ..., node_id: _Optional[str] = ..., data: _Optional[bytes] = ..., park_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ReplayDeadLetterRequest(_message.Message):
     __slots__ = ("node_id", "request_id")

@@ -131,13 +131,17 @@ class OperationsServiceServicer(object):
 
     def ListDeadLetters(self, request, context):
         """Lists tasks that ended as DEAD, the latest first.
+
+        A task is listed for as long as its canvas is kept. At most 10,000 are kept in each partition of the store; of more,
+        the oldest are let go and counted.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplayDeadLetter(self, request, context):
-        """Runs a dead task again, as RetryCanvas does for its canvas.
+        """Runs a dead task again, as RetryCanvas does for its canvas, and takes the canvas's tasks off the list. Fails as that
+        does. NOT_FOUND for a node that is not on the list, unless the same `request_id` took it off.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -48,9 +48,15 @@ class OperationsServiceStub:
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]
     """Lists the workers' sessions."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]
-    """Lists tasks that ended as DEAD, the latest first."""
+    """Lists tasks that ended as DEAD, the latest first.
+
+    A task is listed for as long as its canvas is kept. At most 10,000 are kept in each partition of the store; of more,
+    the oldest are let go and counted.
+    """
     ReplayDeadLetter: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ReplayDeadLetterRequest, _operations_service_pb2.ReplayDeadLetterResponse]
-    """Runs a dead task again, as RetryCanvas does for its canvas."""
+    """Runs a dead task again, as RetryCanvas does for its canvas, and takes the canvas's tasks off the list. Fails as that
+    does. NOT_FOUND for a node that is not on the list, unless the same `request_id` took it off.
+    """
     PurgeDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.PurgeDeadLettersRequest, _operations_service_pb2.PurgeDeadLettersResponse]
     """Takes dead tasks off the list. Their canvases are not changed."""
 
@@ -74,9 +80,15 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """Lists the workers' sessions."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
-    """Lists tasks that ended as DEAD, the latest first."""
+    """Lists tasks that ended as DEAD, the latest first.
+
+    A task is listed for as long as its canvas is kept. At most 10,000 are kept in each partition of the store; of more,
+    the oldest are let go and counted.
+    """
     ReplayDeadLetter: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ReplayDeadLetterRequest, _operations_service_pb2.ReplayDeadLetterResponse]  # type: ignore[assignment]
-    """Runs a dead task again, as RetryCanvas does for its canvas."""
+    """Runs a dead task again, as RetryCanvas does for its canvas, and takes the canvas's tasks off the list. Fails as that
+    does. NOT_FOUND for a node that is not on the list, unless the same `request_id` took it off.
+    """
     PurgeDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.PurgeDeadLettersRequest, _operations_service_pb2.PurgeDeadLettersResponse]  # type: ignore[assignment]
     """Takes dead tasks off the list. Their canvases are not changed."""
 
@@ -139,7 +151,11 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ListDeadLettersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListDeadLettersResponse, _abc.Awaitable[_operations_service_pb2.ListDeadLettersResponse]]:
-        """Lists tasks that ended as DEAD, the latest first."""
+        """Lists tasks that ended as DEAD, the latest first.
+
+        A task is listed for as long as its canvas is kept. At most 10,000 are kept in each partition of the store; of more,
+        the oldest are let go and counted.
+        """
 
     @_abc_1.abstractmethod
     def ReplayDeadLetter(
@@ -147,7 +163,9 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ReplayDeadLetterRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ReplayDeadLetterResponse, _abc.Awaitable[_operations_service_pb2.ReplayDeadLetterResponse]]:
-        """Runs a dead task again, as RetryCanvas does for its canvas."""
+        """Runs a dead task again, as RetryCanvas does for its canvas, and takes the canvas's tasks off the list. Fails as that
+        does. NOT_FOUND for a node that is not on the list, unless the same `request_id` took it off.
+        """
 
     @_abc_1.abstractmethod
     def PurgeDeadLetters(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from gesso.v1 import payload_pb2 as gesso_dot_v1_dot_payload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gesso/v1/task_error.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\"\xc2\x01\n\tTaskError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1f\n\x04\x61rgs\x18\x03 \x01(\x0b\x32\x11.gesso.v1.Payload\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12\"\n\x05\x63\x61use\x18\x05 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\r\n\x05notes\x18\x06 \x03(\t\x12\r\n\x05\x66inal\x18\x07 \x01(\x08\x12\x0f\n\x07node_id\x18\x08 \x01(\t\x12\x0f\n\x07task_id\x18\t \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gesso/v1/task_error.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\"\xd6\x01\n\tTaskError\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x1f\n\x04\x61rgs\x18\x03 \x01(\x0b\x32\x11.gesso.v1.Payload\x12\x11\n\ttraceback\x18\x04 \x01(\t\x12\"\n\x05\x63\x61use\x18\x05 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\r\n\x05notes\x18\x06 \x03(\t\x12\r\n\x05\x66inal\x18\x07 \x01(\x08\x12\x0f\n\x07node_id\x18\x08 \x01(\t\x12\x0f\n\x07task_id\x18\t \x01(\t\x12\x12\n\nbase_types\x18\n \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gesso.v1.task_error_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TASKERROR']._serialized_start=64
-  _globals['_TASKERROR']._serialized_end=258
+  _globals['_TASKERROR']._serialized_end=278
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TaskError(_message.Message):
-    __slots__ = ("type", "message", "args", "traceback", "cause", "notes", "final", "node_id", "task_id")
+    __slots__ = ("type", "message", "args", "traceback", "cause", "notes", "final", "node_id", "task_id", "base_types")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
     ARGS_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class TaskError(_message.Message):
     FINAL_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     TASK_ID_FIELD_NUMBER: _ClassVar[int]
+    BASE_TYPES_FIELD_NUMBER: _ClassVar[int]
     type: str
     message: str
     args: _payload_pb2.Payload
@@ -27,4 +28,5 @@ class TaskError(_message.Message):
     final: bool
     node_id: str
     task_id: str
-    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., args: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., traceback: _Optional[str] = ..., cause: _Optional[_Union[TaskError, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., final: bool = ..., node_id: _Optional[str] = ..., task_id: _Optional[str] = ...) -> None: ...
+    base_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, type: _Optional[str] = ..., message: _Optional[str] = ..., args: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., traceback: _Optional[str] = ..., cause: _Optional[_Union[TaskError, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ..., final: bool = ..., node_id: _Optional[str] = ..., task_id: _Optional[str] = ..., base_types: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -113,14 +113,16 @@ class Outcome(_message.Message):
         unknown_task: bool
         def __init__(self, requeue: bool = ..., unknown_task: bool = ...) -> None: ...
     class Retry(_message.Message):
-        __slots__ = ("delay", "error", "max_retry_count")
+        __slots__ = ("delay", "error", "max_retry_count", "unlimited")
         DELAY_FIELD_NUMBER: _ClassVar[int]
         ERROR_FIELD_NUMBER: _ClassVar[int]
         MAX_RETRY_COUNT_FIELD_NUMBER: _ClassVar[int]
+        UNLIMITED_FIELD_NUMBER: _ClassVar[int]
         delay: _duration_pb2.Duration
         error: _task_error_pb2.TaskError
         max_retry_count: int
-        def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., max_retry_count: _Optional[int] = ...) -> None: ...
+        unlimited: bool
+        def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., max_retry_count: _Optional[int] = ..., unlimited: bool = ...) -> None: ...
     class Replacement(_message.Message):
         __slots__ = ("canvas",)
         CANVAS_FIELD_NUMBER: _ClassVar[int]

@@ -19,6 +19,7 @@ from gesso_server.dispatch.growth import Growing
 from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.overrun import end_overran
 from gesso_server.dispatch.registry import Registry, names
+from gesso_server.dispatch.rerun import Reruns
 from gesso_server.dispatch.revocations import Revocations
 from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.standstill import Standstill
@@ -67,6 +68,7 @@ class Coordinator:
         self.submissions = Submissions(store, config, self._desk, self.registry, self.waits)
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
+        self.reruns = Reruns(store, config, self._desk, self.submissions)
         self.revocations = Revocations(store, DEFAULT_NAMESPACE)
         self._revoked = asyncio.Event()
         self.draining = False
@@ -153,13 +155,14 @@ class Coordinator:
 
         async def renew(partition: Partition, sessions: list[Session]) -> None:
             try:
-                unknown = set(await partition.renew(names(sessions), lease_ms=timing.lease // _MS))
+                renewed = await partition.renew(names(sessions), lease_ms=timing.lease // _MS)
             except StoreError as error:
                 _log.warning("renew.failed partition=%d reason=%s", partition.number, error)
                 return
             for session in sessions:
-                if session.id.session in unknown:
+                if session.id.session in renewed.unknown:
                     session.lose()
+                session.remind(partition.number, renewed.cancelled.get(session.id.session, []))
 
         while True:
             await asyncio.sleep(timing.renewal / timedelta(seconds=1))

@@ -5,6 +5,8 @@ A chosen id says nothing about its canvas's partition, so the index of ids has h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from gesso_server.ids import CanvasId, NodeRef, parse_node_id
 from gesso_server.plan import Growth, Plan
 from gesso_server.store.store import Store
@@ -21,11 +23,16 @@ class Names:
 
     async def keep(self, namespace: str, canvas_id: CanvasId, plan: Plan | Growth) -> None:
         """Remember the chosen ids of a plan. An id that is known already names the new node."""
+        nodes = enumerate(plan.nodes, plan.base)
+        chosen = ((node.task_id, NodeRef(canvas_id, index).node_id) for index, node in nodes if node.task_id)
+        await self.keep_all(namespace, chosen)
+
+    async def keep_all(self, namespace: str, chosen: Iterable[tuple[str, str]]) -> None:
+        """Remember chosen ids, each with that of its node."""
         homes: dict[int, list[tuple[str, str]]] = {}
-        for index, node in enumerate(plan.nodes, plan.base):
-            if node.task_id:
-                home = self._store.partition_for(namespace, node.task_id).number
-                homes.setdefault(home, []).append((node.task_id, NodeRef(canvas_id, index).node_id))
+        for task_id, node_id in chosen:
+            home = self._store.partition_for(namespace, task_id).number
+            homes.setdefault(home, []).append((task_id, node_id))
         for home, names in homes.items():
             for at in range(0, len(names), _NAMES_PER_CALL):
                 part = names[at : at + _NAMES_PER_CALL]

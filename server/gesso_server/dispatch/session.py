@@ -107,6 +107,8 @@ class Session:
         self._inbox: list[Incoming] = []
         self._event = asyncio.Event()
         self._cancellations: list[tuple[TokenRef, bool]] = []
+        self._told: dict[int, dict[TokenRef, bool]] = {}
+        """By partition, attempts that the worker was told of, and whether to kill them."""
         # Calls of an epoch and partition go one after the other, those of submissions that lease included.
         self._locks = [asyncio.Lock() for _ in partitions]
         self._granted: list[Exchanged] = []
@@ -181,9 +183,21 @@ class Session:
         self._event.set()
 
     def cancel(self, token: TokenRef, *, terminate: bool) -> None:
-        """Tell the worker that an attempt is cancelled."""
+        """Tell the worker that an attempt is cancelled, unless it was told already."""
+        told = self._told.setdefault(partition_of(CanvasId(token.canvas_id)), {})
+        if token in told and told[token] >= terminate:
+            return
+        told[token] = terminate
         self._cancellations.append((token, terminate))
         self._event.set()
+
+    def remind(self, partition: int, cancellations: list[tuple[TokenRef, bool]]) -> None:
+        """Tell the worker what the store has as cancelled and still held; a signal may have been lost."""
+        listed = {token for token, _ in cancellations}
+        told = self._told.get(partition, {})
+        self._told[partition] = {token: kill for token, kill in told.items() if token in listed}
+        for token, terminate in cancellations:
+            self.cancel(token, terminate=terminate)
 
     def close(self) -> None:
         """Let `exchange` end once it has settled what has come."""

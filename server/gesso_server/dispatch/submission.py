@@ -43,6 +43,8 @@ class Submission:
     """Of the request's bytes, hexadecimal."""
     traceparent: str
     tracestate: str
+    deadline_ms: int | None = None
+    """How long the canvas may take; None for no limit."""
     watch: bool
     """Whether the end of the last node is to be announced to this coordinator."""
 
@@ -142,7 +144,7 @@ class Submissions:
         nodes = stored_nodes(plan)
         part = list(islice(nodes, _NODES_PER_CALL))
         if len(part) == _NODES_PER_CALL:
-            await partition.check_room(submission.namespace, len(plan.nodes), self._quota())
+            await partition.check_room(submission.namespace, len(plan.nodes), self.quota())
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
@@ -160,7 +162,7 @@ class Submissions:
         self._desk.see_to(partition, accepted.duties)
         return accepted
 
-    def _quota(self) -> int:
+    def quota(self) -> int:
         """Return how many nodes of a namespace one partition may hold."""
         return math.ceil(self._config.limits.open_nodes / len(self._store.partitions))
 
@@ -187,7 +189,7 @@ class Submissions:
             request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),
             templates=template_fields(plan.templates), template_count=len(plan.templates),
             growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
-            quota=self._quota(),
+            quota=self.quota(), deadline_ms=submission.deadline_ms,
         )  # fmt: skip
 
     def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:

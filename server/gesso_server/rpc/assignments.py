@@ -20,8 +20,10 @@ class Assignments:
     def __init__(self, values: Values) -> None:
         self._values = values
 
-    async def add(self, response: pb.WorkResponse, grant: Grant, contexts: dict[str, CanvasContext]) -> None:
-        """Add the assignment of a grant to a frame."""
+    async def add(
+        self, response: pb.WorkResponse, grant: Grant, contexts: dict[str, CanvasContext]
+    ) -> pb.Assignment:
+        """Add the assignment of a grant to a frame, and return it."""
         body = parse_task_body(grant.body, base_of(grant.timing))
         assignment = response.assignments.add()
         assignment.MergeFromString(body.call)
@@ -49,6 +51,7 @@ class Assignments:
             if place.ends:
                 assignment.group_id = groups[-1]
         await self._add_input(assignment, grant)
+        return assignment
 
     async def _add_input(self, assignment: pb.Assignment, grant: Grant) -> None:
         value = grant.source_value

@@ -16,7 +16,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
-from gesso_server.rpc.elements import Elements, milliseconds
+from gesso_server.rpc.elements import Elements, milliseconds, positive_milliseconds
 from gesso_server.rpc.listing import CanvasPages, Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
@@ -88,27 +88,20 @@ class Canvases:
         Raises:
             Refusal: If something in it is wrong.
         """
-        if len(request.request_id.encode()) > _REQUEST_ID_BYTES:
-            raise invalid(
-                "BAD_REQUEST_ID", f"a request id has at most {_REQUEST_ID_BYTES} bytes", "request_id"
-            )
+        _check_request_id(request.request_id)
         if len(request.tracestate) > _TRACESTATE_BYTES:
             raise invalid("OUT_OF_RANGE", f"a tracestate has at most {_TRACESTATE_BYTES} bytes", "tracestate")
-        if request.HasField("deadline"):
-            text = "deadlines of canvases are not served yet"
-            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "deadline")
+        deadline_ms = (
+            positive_milliseconds(request.deadline, "deadline") if request.HasField("deadline") else None
+        )
         try:
             element = elements.convert(request.canvas)
         except Refusal as refusal:
             raise refusal.within("canvas") from None
-        digest = (
-            sha256(request.canvas.SerializeToString(deterministic=True)).hexdigest()
-            if request.request_id
-            else "0"
-        )
+        digest = _digest(request, deadline_ms) if request.request_id else "0"
         return Submission(
             namespace=NAMESPACE, element=element, request_id=request.request_id, digest=digest,
-            traceparent=request.traceparent, tracestate=request.tracestate, watch=watch,
+            traceparent=request.traceparent, tracestate=request.tracestate, watch=watch, deadline_ms=deadline_ms,
         )  # fmt: skip
 
     async def last(self, accepted: Accepted) -> tuple[LookedCanvas, NodeView | None]:
@@ -248,6 +241,29 @@ class Canvases:
             raise not_found("canvas")
         return pb.CancelCanvasResponse(already_terminal=not found)
 
+    async def retry_canvas(self, request: pb.RetryCanvasRequest, _context: Context) -> pb.RetryCanvasResponse:
+        """Serve CoordinatorService.RetryCanvas."""
+        canvas_id = _canvas_id(request.canvas_id, "canvas_id")
+        return pb.RetryCanvasResponse(submitted=await self.rerun(canvas_id, request.request_id))
+
+    async def rerun(self, canvas_id: CanvasId, request_id: str) -> pb.SubmitCanvasResponse:
+        """Run what failed of a canvas again.
+
+        Raises:
+            Refusal: If there is no such canvas, or the request id is too long.
+        """
+        _check_request_id(request_id)
+        if self._coordinator.draining:
+            raise draining()
+        accepted = await self._coordinator.reruns.run(NAMESPACE, canvas_id, request_id)
+        if accepted is None:
+            raise not_found("canvas")
+        response = submitted(accepted, self._coordinator.durability)
+        _, last = await self.last(accepted)
+        if last is not None:
+            response.last.CopyFrom(last.handle())
+        return response
+
     async def forget_node(self, request: pb.ForgetNodeRequest, _context: Context) -> pb.ForgetNodeResponse:
         """Serve CoordinatorService.ForgetNode."""
         ref = await self._ref(request.node_id)
@@ -265,7 +281,7 @@ class Canvases:
             values = [(key, value) for key, stamp in request.stamps.items() for value in stamp.values]
             if len(values) > _PAGE_LIMIT:
                 raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} stamps' values", "stamps")
-            await self._coordinator.revocations.add(values)
+            await self._coordinator.revocations.add(values, terminate=request.terminate)
         if len(request.node_ids) > _PAGE_LIMIT:
             raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} nodes", "node_ids")
         refs = [await self._ref(text, "node_ids") for text in request.node_ids]
@@ -313,6 +329,16 @@ class Canvases:
                     if (error := view.error()) is not None:
                         item.outcome.error.CopyFrom(error)
         return item
+
+
+def _check_request_id(text: str) -> None:
+    if len(text.encode()) > _REQUEST_ID_BYTES:
+        raise invalid("BAD_REQUEST_ID", f"a request id has at most {_REQUEST_ID_BYTES} bytes", "request_id")
+
+
+def _digest(request: pb.SubmitCanvasRequest, deadline_ms: int | None) -> str:
+    content = request.canvas.SerializeToString(deterministic=True)
+    return sha256(content if deadline_ms is None else b"%d " % deadline_ms + content).hexdigest()
 
 
 def _canvas_id(text: str, field: str) -> CanvasId:

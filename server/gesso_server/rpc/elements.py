@@ -31,6 +31,7 @@ _LIMIT_KEY_BYTES = 128
 _ENCODING = re.compile(r"[a-z0-9+._-]{0,64}", re.ASCII)
 _LONGEST = timedelta(days=3653)
 _MOST_RETRIES = 10_000
+_ERROR_TYPES = 64
 _STAMP_KEYS, _STAMP_KEY_BYTES, _STAMP_VALUE_BYTES, _STAMP_VALUES = 32, 64, 256, 64
 _RESERVED_STAMP = "gesso."
 _HEADERS, _HEADER_BYTES = 32, 8192
@@ -297,7 +298,7 @@ def _timing(options: signature_pb2.SignatureOptions) -> str:
     if options.HasField("eta"):
         parts.append(f"a{instant_ms(options.eta, 'options.eta')}")
     if options.HasField("expires_in"):
-        parts.append(f"x{milliseconds(options.expires_in, 'options.expires_in')}")
+        parts.append(f"x{positive_milliseconds(options.expires_in, 'options.expires_in')}")
     if options.HasField("expire_time"):
         parts.append(f"z{instant_ms(options.expire_time, 'options.expire_time')}")
     hard = _limit_ms(options, "time_limit")
@@ -331,6 +332,14 @@ def milliseconds(duration: duration_pb2.Duration, path: str) -> int:
     if abs(duration.nanos) >= _NANOS or not 0 <= seconds <= _LONGEST.total_seconds():
         raise invalid("BAD_DURATION", "a span of time is not negative and at most 10 years", path)
     return math.ceil(seconds * 1000)
+
+
+def positive_milliseconds(duration: duration_pb2.Duration, path: str) -> int:
+    """Return a span of time, rounded up. Otherwise as `milliseconds`, and zero is refused, too."""
+    found = milliseconds(duration, path)
+    if not found:
+        raise invalid("BAD_DURATION", "a span of time that must be positive", path)
+    return found
 
 
 def instant_ms(instant: timestamp_pb2.Timestamp, path: str) -> int:
@@ -368,6 +377,11 @@ def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
         raise invalid("OUT_OF_RANGE", "a factor is at least 1", f"{path}.factor")
     if retry.HasField("jitter") and not 0 <= retry.jitter <= 1:
         raise invalid("OUT_OF_RANGE", "a jitter lies between 0 and 1", f"{path}.jitter")
+    for field in ("retried_types", "final_types"):
+        names = getattr(retry, field)
+        if len(names) > _ERROR_TYPES or any(len(name.encode()) > _TASK_NAME_BYTES for name in names):
+            text = f"at most {_ERROR_TYPES} names of {_TASK_NAME_BYTES} bytes"
+            raise invalid("OUT_OF_RANGE", text, f"{path}.{field}")
 
 
 def _stamps(own: Stamps, inherited: Stamps) -> Stamps:

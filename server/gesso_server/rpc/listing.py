@@ -152,7 +152,7 @@ class CanvasPages:
         if filter_.task or filter_.stamps:
             text = "listing by task or stamp is not served yet"
             raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "filter")
-        until, skip = _position(token)
+        until, skip = position(token)
         if until is None and filter_.HasField("until_time"):
             until = instant_ms(filter_.until_time, "filter.until_time") - 1
         since = (
@@ -164,7 +164,8 @@ class CanvasPages:
             found += await partition.canvases(
                 self._namespace, until_ms=until, since_ms=since, skip=0, most=skip + size + 1
             )  # fmt: skip
-        found.sort(key=lambda pair: (-pair[1].created_ms, pair[0]))
+        # In the store's order within an instant, or pages of one instant would not fit together.
+        found.sort(key=lambda pair: (pair[1].created_ms, pair[0]), reverse=True)
         page = found[skip : skip + size]
         following = ""
         if len(found) > skip + size:
@@ -175,7 +176,12 @@ class CanvasPages:
         return [one for one in summaries if not filter_.states or one.state in filter_.states], following
 
 
-def _position(token: str) -> tuple[int | None, int]:
+def position(token: str) -> tuple[int | None, int]:
+    """Return what a page's token says: until which instant, Unix ms, and how many of it to leave out.
+
+    Raises:
+        Refusal: If this service did not make it.
+    """
     if not token:
         return None, 0
     instant, _, skip = token.partition("-")

@@ -124,7 +124,10 @@ class NodeView:
         if not record.state.final or record.state in {State.SUCCEEDED, State.IGNORED, State.DROPPED}:
             return None
         if record.cause is None or not self.looked.cause_record:
-            error = _own_error(record.state, self.looked.outcome, self.ref)
+            if self.looked.overdue_ms is not None:
+                error = _overdue(self.looked.overdue_ms, self.ref)
+            else:
+                error = _own_error(record.state, self.looked.outcome, self.ref)
             error.task_id = self.chosen_id
             return error
         origin = NodeRef(self.ref.canvas_id, record.cause)
@@ -164,7 +167,8 @@ class NodeView:
         if record.start_ms is not None:
             node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
         if not record.join:
-            _, node.queue, _, _, node.task = self.looked.lane.split("|", 4)
+            if self.looked.lane:  # else its record could not be read
+                _, node.queue, _, _, node.task = self.looked.lane.split("|", 4)
             for key, stamp in self.assignment.stamps.items():
                 node.stamps[key].CopyFrom(stamp)
         if self.looked.outcome and not self.elsewhere:
@@ -183,6 +187,11 @@ class NodeView:
             node.custom_state = outcome.progress.state
         if node.custom_state and outcome.progress.HasField("meta"):
             node.custom_meta.CopyFrom(outcome.progress.meta)
+
+
+def _overdue(deadline_ms: int, ref: NodeRef) -> task_error_pb2.TaskError:
+    text = f"the canvas did not end within its deadline of {deadline_ms / 1000:g} s, and was cancelled"
+    return task_error_pb2.TaskError(type="gesso.DeadlineExceeded", message=text, node_id=ref.node_id)
 
 
 def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:

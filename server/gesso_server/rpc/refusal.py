@@ -13,6 +13,7 @@ import logging
 import secrets
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import assert_never
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
@@ -23,10 +24,12 @@ from grpc_status import rpc_status
 from gesso.v1 import coordinator_service_pb2
 from gesso_server.dispatch.limiter import TooManyLimitsError
 from gesso_server.dispatch.pressure import BackpressureError
+from gesso_server.dispatch.rerun import CanvasActiveError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
 from gesso_server.store.errors import QuotaError, StoreBehind, StoreError, StoreFull
+from gesso_server.store.rerun import IncompleteCanvasError, NothingFailedError
 
 _log = logging.getLogger(__name__)
 
@@ -124,6 +127,8 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
         case RequestIdReusedError():
             text = "the request id was used with another content"
             return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)
+        case CanvasActiveError() | NothingFailedError() | IncompleteCanvasError():
+            return _not_again(error)
         case NoValueError():
             text = "the node has no value: it has not ended, not ended well, or its value was forgotten"
             return Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NO_VALUE", text)
@@ -153,3 +158,18 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
             return Refusal(
                 grpc.StatusCode.INTERNAL, "INTERNAL", f"a fault of the coordinator's own, {fault} in its log"
             )
+
+
+def _not_again(error: CanvasActiveError | NothingFailedError | IncompleteCanvasError) -> Refusal:
+    """Return the refusal to run a canvas again."""
+    match error:
+        case CanvasActiveError():
+            reason, text = "CANVAS_ACTIVE", "the canvas has not ended; cancel it, or wait for its end"
+        case NothingFailedError():
+            reason, text = "NOTHING_FAILED", "nothing of the canvas failed or was cancelled"
+        case IncompleteCanvasError():
+            reason = "CANVAS_INCOMPLETE"
+            text = "not all of the canvas is known: members were still to come, or a row could not be read"
+        case _:
+            assert_never(error)
+    return Refusal(grpc.StatusCode.FAILED_PRECONDITION, reason, text)

@@ -7,8 +7,8 @@ with an error that says so: the attempt is over either way.
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 
+from gesso.v1 import task_error_pb2
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import Limits
 from gesso_server.dispatch.coordinator import Coordinator
@@ -16,29 +16,27 @@ from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementErr
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import PlanError
 from gesso_server.rpc.elements import Elements
+from gesso_server.rpc.holdings import Holdings
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.rpc.refusal import Refusal, invalid
+from gesso_server.rpc.retries import Again, after_error, as_asked
 from gesso_server.store.calls import Reported, TokenRef
 
 _MOST_BYTES = 1_200_000
 """An outcome: a payload of 1 MiB and what goes with it."""
-_MS = timedelta(milliseconds=1)
 _META_BYTES = 64 << 10
 """What a running task may say about the state that it set."""
 _STATE = re.compile(r"[A-Z][A-Z0-9_. -]{0,63}", re.ASCII)
 _UNKNOWN_DELAY_MS = 1000
 """How long a task waits that a worker did not know although it said it did."""
-_RETRIES = 3
-"""How often a task is retried that does not say how often."""
-_RETRY_DELAY_MS = 180_000
-"""How long a retry waits that does not say how long: Celery's `default_retry_delay`."""
 
 
 class Reports:
     """Converts what one worker reports."""
 
-    def __init__(self, coordinator: Coordinator, namespace: str, worker: str) -> None:
+    def __init__(self, coordinator: Coordinator, namespace: str, worker: str, holdings: Holdings) -> None:
         self._coordinator = coordinator
+        self._holdings = holdings
         self._namespace = namespace
         self._worker = worker
         self._limits: Limits = coordinator.config.limits
@@ -52,6 +50,23 @@ class Reports:
         outcome.worker = self._worker
         if not outcome.HasField("ignored"):
             outcome.ClearField("progress")  # of an end only that of an ignored task is kept
+        try:
+            return await self._reported(token, outcome)
+        finally:
+            self._holdings.forget(token)
+
+    def returned(self, token: TokenRef) -> None:
+        """Take note that an attempt was given back unstarted."""
+        self._holdings.forget(token)
+
+    async def _reported(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
+        if outcome.HasField("retry"):
+            again = as_asked(await self._holdings.of(token), outcome.retry)
+            return self._again(token, outcome, outcome.retry.error, again)
+        if outcome.HasField("error"):
+            asked = after_error(await self._holdings.of(token), outcome.error)
+            if asked is not None:
+                return self._again(token, outcome, outcome.error, asked)
         if outcome.added_members or outcome.HasField("replacement"):
             return await self._extended(token, outcome)
         return self._plain(token, outcome)
@@ -73,6 +88,15 @@ class Reports:
         progress.ClearField("token")
         return Reported(token, "s", pb.Outcome(progress=progress, worker=self._worker).SerializeToString())
 
+    def _again(
+        self, token: TokenRef, outcome: pb.Outcome, error: task_error_pb2.TaskError, again: Again
+    ) -> Reported:
+        failed = pb.Outcome(error=error, worker=outcome.worker, run_duration=outcome.run_duration)
+        blob = failed.SerializeToString()
+        if len(blob) > _MOST_BYTES:
+            return self._too_large(token, outcome, len(blob))
+        return Reported(token, "y", blob, again.delay_ms, str(again.most))
+
     def _plain(self, token: TokenRef, outcome: pb.Outcome, extra: str = "") -> Reported:
         kind, delay_ms = "v", 0
         match outcome.WhichOneof("kind"):
@@ -86,22 +110,16 @@ class Reports:
                 kind, delay_ms = "q", _UNKNOWN_DELAY_MS
             case "rejected":
                 kind = "q" if outcome.rejected.requeue else "r"
-            case "retry":
-                return self._retry(token, outcome)
             case _:
                 return self._failed(token, outcome, "gesso.BadOutcome", "the worker reported no outcome")
         blob = outcome.SerializeToString()
         if len(blob) > _MOST_BYTES:
-            text = f"the outcome has {len(blob)} bytes, more than {_MOST_BYTES}"
-            return self._failed(token, outcome, "gesso.ResultTooLarge", text)
+            return self._too_large(token, outcome, len(blob))
         return Reported(token, kind, blob, delay_ms, extra)
 
-    def _retry(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
-        retry = outcome.retry
-        most = retry.max_retry_count if retry.HasField("max_retry_count") else _RETRIES
-        delay_ms = retry.delay.ToTimedelta() // _MS if retry.HasField("delay") else _RETRY_DELAY_MS
-        failed = pb.Outcome(error=retry.error, worker=outcome.worker, run_duration=outcome.run_duration)
-        return Reported(token, "y", failed.SerializeToString(), max(0, delay_ms), str(max(0, most)))
+    def _too_large(self, token: TokenRef, outcome: pb.Outcome, size: int) -> Reported:
+        text = f"the outcome has {size} bytes, more than {_MOST_BYTES}"
+        return self._failed(token, outcome, "gesso.ResultTooLarge", text)
 
     def _failed(self, token: TokenRef, outcome: pb.Outcome, name: str, text: str) -> Reported:
         failed = pb.Outcome(worker=outcome.worker, run_duration=outcome.run_duration)

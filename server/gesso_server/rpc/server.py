@@ -15,6 +15,7 @@ from gesso_server.config import ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.rpc.canvases import Canvases
 from gesso_server.rpc.conversation import Conversations
+from gesso_server.rpc.dead_letters import DeadLetters
 from gesso_server.rpc.limits import Limits
 from gesso_server.rpc.listener import ListenRefusedError, check_address
 from gesso_server.rpc.service import handlers
@@ -41,6 +42,7 @@ class _CoordinatorService:
         self.wait_node = canvases.wait_node
         self.read_value = canvases.read_value
         self.cancel_canvas = canvases.cancel_canvas
+        self.retry_canvas = canvases.retry_canvas
         self.revoke_nodes = canvases.revoke_nodes
         self.forget_node = canvases.forget_node
         self.stream_canvas = streams.stream_canvas
@@ -49,9 +51,12 @@ class _CoordinatorService:
 class _OperationsService:
     """All of OperationsService that is served."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, dead_letters: DeadLetters) -> None:
         self.set_limit = limits.set_limit
         self.list_limits = limits.list_limits
+        self.list_dead_letters = dead_letters.list_dead_letters
+        self.replay_dead_letter = dead_letters.replay_dead_letter
+        self.purge_dead_letters = dead_letters.purge_dead_letters
 
 
 class Server:
@@ -69,7 +74,7 @@ class Server:
             ),
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
             operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: _OperationsService(
-                Limits(coordinator)
+                Limits(coordinator), DeadLetters(coordinator, canvases)
             ),
         }
         for descriptor, servicer in services.items():

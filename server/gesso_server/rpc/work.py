@@ -17,6 +17,7 @@ from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLo
 from gesso_server.ids import CanvasId, NodeRef, parse_node_id
 from gesso_server.rpc.assignments import Assignments
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
+from gesso_server.rpc.holdings import Holdings
 from gesso_server.rpc.limits import declared_limits
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.reports import Reports
@@ -27,6 +28,7 @@ from gesso_server.store.calls import (
     TokenRef,
     Welcomed,
 )
+from gesso_server.store.errors import StoreError
 
 _log = logging.getLogger(__name__)
 
@@ -74,26 +76,48 @@ class Work:
         await self._coordinator.limiter.declare(NAMESPACE, limits)
         try:
             async with self._coordinator.session(hello) as (session, welcomes):
-                yield await self._welcome(session, hello, welcomes)
-                async for response in self._exchange(session, hello, requests):
+                holdings = Holdings(self._coordinator, NAMESPACE, hello.held)
+                yield await self._welcome(session, hello, welcomes, holdings)
+                async for response in self._exchange(session, hello, requests, holdings):
                     yield response
         except SessionLostError:
             text = "the session is not known any more, or has a newer connection; connect again"
             raise Refusal(grpc.StatusCode.ABORTED, "PROTOCOL", text) from None
 
     async def _exchange(
-        self, session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest]
+        self, session: Session, hello: Hello, requests: AsyncIterator[pb.WorkRequest], holdings: Holdings
     ) -> AsyncIterator[pb.WorkResponse]:
-        reports = Reports(self._coordinator, NAMESPACE, hello.worker)
+        reports = Reports(self._coordinator, NAMESPACE, hello.worker, holdings)
         reader = asyncio.create_task(_read(session, reports, requests, self._coordinator.config.timing))
+        revoker = asyncio.create_task(self._revoke_held(holdings))
         try:
             while (out := await session.exchange()) is not None:
-                yield await self._frame(session, out)
+                yield await self._frame(session, out, holdings)
             await reader
         finally:
             reader.cancel()
+            revoker.cancel()
 
-    async def _welcome(self, session: Session, hello: Hello, welcomes: list[Welcomed]) -> pb.WorkResponse:
+    async def _revoke_held(self, holdings: Holdings) -> None:
+        """Revoke what the worker holds and bears a stamp that is revoked, whenever that changes, until cancelled."""
+        revocations = self._coordinator.revocations
+        version = 0
+        while True:
+            version = await revocations.changed(version)
+            try:
+                for token, stamps in await holdings.stamped():
+                    if revocations.hit(stamps):
+                        ref = NodeRef(CanvasId(token.canvas_id), token.index)
+                        kill = revocations.kills(stamps)
+                        await self._coordinator.cancellations.nodes(NAMESPACE, [ref], terminate=kill)
+            except StoreError as error:
+                _log.warning("revocations.delayed reason=%s", error)
+                version -= 1
+                await asyncio.sleep(self._coordinator.config.timing.sweep.total_seconds())
+
+    async def _welcome(
+        self, session: Session, hello: Hello, welcomes: list[Welcomed], holdings: Holdings
+    ) -> pb.WorkResponse:
         response = pb.WorkResponse()
         response.welcome.heartbeat_interval.FromTimedelta(self._coordinator.config.timing.heartbeat)
         dropped = set(range(len(hello.held)))
@@ -101,7 +125,8 @@ class Work:
             dropped &= set(welcomed.drops)
             session.standstill.gave(welcomed.grants)
             for grant in welcomed.grants:
-                await self._assignments.add(response, grant, welcomed.contexts)
+                assignment = await self._assignments.add(response, grant, welcomed.contexts)
+                holdings.assigned(grant, assignment)
         session.standstill.holds(token for at, token in enumerate(hello.held) if at not in dropped)
         for position in sorted(dropped):
             _set_token(response.welcome.drops.add(), hello.held[position])
@@ -123,10 +148,11 @@ class Work:
             del response.assignments[:]
             response.assignments.extend(kept)
 
-    async def _frame(self, session: Session, out: Outgoing) -> pb.WorkResponse:
+    async def _frame(self, session: Session, out: Outgoing, holdings: Holdings) -> pb.WorkResponse:
         response = pb.WorkResponse(acknowledged_frame=out.acknowledged, draining=out.draining)
         for grant in out.grants:
-            await self._assignments.add(response, grant, out.contexts)
+            assignment = await self._assignments.add(response, grant, out.contexts)
+            holdings.assigned(grant, assignment)
         if self._coordinator.revocations:
             await self._revoke(session, response)
         for token, terminate in out.cancellations:
@@ -201,11 +227,14 @@ async def _incoming(request: pb.WorkRequest, session: Session, reports: Reports)
     if not 0 <= request.credit_count <= _MOST_CREDITS - max(session.credits, 0):
         text = f"credits are not negative, and at most {_MOST_CREDITS} outstanding"
         raise invalid("BAD_CREDIT", text, "credit_count")
+    returned = list(_tokens(request.returned))
+    for token in returned:
+        reports.returned(token)
     return Incoming(
         request.frame,
         request.credit_count,
         list(_tokens(request.started)),
-        list(_tokens(request.returned)),
+        returned,
         [
             *(reports.progress(_token(progress.token), progress) for progress in request.progress),
             *[await reports.reported(_token(report.token), report.outcome) for report in request.reports],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import NamedTuple
 
 from gesso_server.ids import CanvasId
@@ -29,6 +30,8 @@ class Looked(NamedTuple):
     lane: str
     names: dict[int, str]
     """Ids that the client chose, where it chose any: of the joins around it, and of its cause."""
+    overdue_ms: int | None = None
+    """The deadline of its canvas, if that is what cancelled it."""
 
 
 class Ended(NamedTuple):
@@ -227,6 +230,8 @@ class NewCanvas:
     """How many joins still grow."""
     quota: int
     """How many nodes the namespace may have open in the partition."""
+    deadline_ms: int | None = None
+    """How long it may take; None for no limit."""
 
 
 class Reserved(NamedTuple):
@@ -298,3 +303,79 @@ class Swept:
     """Of the partition's table of limits."""
     canary: int
     """Greater than at every sweep before, whoever swept."""
+
+
+class Renewed(NamedTuple):
+    """The answer to a renewal."""
+
+    unknown: list[str]
+    """Sessions whose lease had ended."""
+    cancelled: dict[str, list[tuple[TokenRef, bool]]]
+    """By session, attempts that are cancelled and still held, and whether each is to be killed."""
+
+
+class Unfit(Enum):
+    """Why a canvas cannot be run again. The values are the letters of `scripts/rerun.lua`."""
+
+    REQUEST_ID_REUSED = "R"
+    GONE = "G"
+    ACTIVE = "A"
+    STAGING_LOST = "L"
+
+
+class Rerunnable(NamedTuple):
+    """A final canvas that can be run again."""
+
+    end: int
+    """The index after its last node."""
+    created_ms: int
+    now_ms: int
+    """By the store's clock."""
+
+
+class StoredRecord(NamedTuple):
+    """What is stored of a node, to be run again or taken over."""
+
+    record: str
+    """Empty when there is no such node."""
+    task_id: str
+    """The id that a client chose; empty for none."""
+    forgotten: bool
+    """Whether it is a task that succeeded and whose value is not there any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RerunCanvas:
+    """A canvas that runs another again, staged before."""
+
+    canvas_id: CanvasId
+    namespace: str
+    request_id: str
+    digest: str
+    old: CanvasId
+    created_ms: int
+    node_count: int
+    left: int
+    """How many of its nodes have not ended."""
+    trace_id: str
+    request_ttl_ms: int
+    quota: int
+    """How many nodes the namespace may have open in the partition."""
+
+
+class DeadTask(NamedTuple):
+    """A task that was given up."""
+
+    canvas_id: CanvasId
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    died_ms: int
+
+
+class UnreadableRow(NamedTuple):
+    """A row of the store that could not be read, set aside."""
+
+    kind: str
+    place: str
+    """`canvas:index`, or empty."""
+    parked_ms: int
+    data: bytes

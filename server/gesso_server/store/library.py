@@ -14,6 +14,7 @@ from typing import NamedTuple
 # In the order in which they use each other.
 _PARTS = (
     "keys",
+    "rows",
     "nodes",
     "canvases",
     "ready",
@@ -21,13 +22,14 @@ _PARTS = (
     "graph",
     "joins",
     "limits",
+    "dead",
     "call",
     "leases",
     "reports",
 )
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list", "revocations", "tasks", "limits",
+    "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead",
 )  # fmt: skip
 
 

@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from gesso_server.ids import CanvasId
+from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.store.calls import (
     Accepted,
     AccountNews,
     CanvasContext,
+    DeadTask,
     Duties,
     Ended,
     Exchanged,
@@ -26,9 +27,16 @@ from gesso_server.store.calls import (
     LookedCanvas,
     NewCanvas,
     PermitDelivery,
+    Renewed,
+    RerunCanvas,
+    Rerunnable,
     Reserved,
     SessionId,
+    StoredRecord,
     Swept,
+    TokenRef,
+    Unfit,
+    UnreadableRow,
     Wake,
     Welcomed,
 )
@@ -91,7 +99,7 @@ class Partition:
                 new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
                 new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
-                *_loan(loan), new.quota, *new.lanes, *new.templates, *_flat(nodes),
+                *_loan(loan), new.quota, _text(new.deadline_ms), *new.lanes, *new.templates, *_flat(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
@@ -102,12 +110,7 @@ class Partition:
             message = "the canvas took too long to be staged and was removed"
             raise StoreUnavailable(message)
         if reply[0] == b"K":
-            known = Accepted(
-                canvas_id=CanvasId(reply[1].decode()), known=True, last=_optional(reply[2]),
-                last_is_join=reply[3] == b"j", member_count=int(reply[4]), node_count=int(reply[5]),
-                trace_id=reply[6].decode(), duties=Duties(),
-            )  # fmt: skip
-            return known, None
+            return _known(reply), None
         accepted = Accepted(
             canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
             member_count=new.member_count, node_count=new.node_count, trace_id=new.trace_id, duties=_duties(reply[1]),
@@ -164,9 +167,17 @@ class Partition:
             _duties(own),
         )  # fmt: skip
 
-    async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> list[str]:
-        """Extend leases; return the sessions whose lease had ended."""
-        return [name.decode() for name in await self._call("renew", self._key, [lease_ms, *sessions])]
+    async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> Renewed:
+        """Extend leases; return the sessions whose lease had ended, and what the others are still to be told."""
+        unknown, told = await self._call("renew", self._key, [lease_ms, *sessions])
+        cancelled: dict[str, list[tuple[TokenRef, bool]]] = {}
+        for at in range(0, len(told), 3):
+            session, place, token = (part.decode() for part in told[at : at + 3])
+            canvas_id, _, index = place.partition(":")
+            attempt, nonce, terminate = token.split(" ")
+            found = TokenRef(canvas_id, int(index), int(attempt), nonce), terminate == "1"
+            cancelled.setdefault(session, []).append(found)
+        return Renewed([name.decode() for name in unknown], cancelled)
 
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
@@ -248,6 +259,83 @@ class Partition:
         found, own = await self._call("cancel_node", self._key, args)
         return (None if found < 0 else bool(found)), _duties(own)
 
+    async def rerun_begin(
+        self, namespace: str, canvas_id: CanvasId, request_id: str, digest: str
+    ) -> Accepted | Rerunnable | Unfit:
+        """Return what a canvas is that is to be run again; the answer before if the request is known."""
+        reply = await self._call("rerun_begin", self._key, [canvas_id, namespace, request_id, digest])
+        return Rerunnable(*reply[1:]) if reply[0] == b"O" else _rerun_answer(reply)
+
+    async def records(self, canvas_id: CanvasId, first: int, end: int) -> list[StoredRecord]:
+        """Return what is stored of nodes from `first` on and before `end`, as many as one call reads."""
+        flat = await self._call("records", self._key, [canvas_id, first, end])
+        return [
+            StoredRecord(flat[at].decode(), flat[at + 1].decode(), bool(flat[at + 2]))
+            for at in range(0, len(flat), 3)
+        ]
+
+    async def stage_rerun(
+        self, canvas_id: CanvasId, edges: Sequence[str], arrivals: Sequence[tuple[int, int]]
+    ) -> None:
+        """Keep edges that a canvas run again begins with, and inputs of quorums that have succeeded."""
+        args: list[bytes | str | int] = [canvas_id, len(edges), *edges]
+        for pair in arrivals:
+            args += pair
+        await self._call("rerun_stage", self._key, args)
+
+    async def submit_rerun(self, new: RerunCanvas) -> tuple[Accepted | Unfit, Duties]:
+        """Accept a canvas that runs another again, and start it."""
+        reply = await self._call(
+            "rerun_submit", self._key,
+            [
+                new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, new.old, new.created_ms,
+                new.node_count, new.left, new.trace_id, new.request_ttl_ms, new.quota,
+            ],
+        )  # fmt: skip
+        if reply[0] == b"F":
+            raise QuotaError
+        if reply[0] != b"N":
+            return _rerun_answer(reply), Duties()
+        return _known(reply, known=False), _duties(reply[7])
+
+    async def dead_tasks(
+        self, namespace: str, *, until_ms: int | None, most: int
+    ) -> tuple[int, list[DeadTask]]:
+        """Return how many dead tasks were let go, and those that are listed, the latest first."""
+        args: list[bytes | str | int] = [namespace, "+inf" if until_ms is None else until_ms, most]
+        trimmed, flat = await self._call("dead_list", self._key, args)
+        tasks = []
+        for field, died in zip(flat[::2], flat[1::2], strict=True):
+            canvas_id, _, index = field.decode().partition(":")
+            tasks.append(DeadTask(CanvasId(canvas_id), int(index), int(float(died))))
+        return trimmed, tasks
+
+    async def dead_task_listed(self, namespace: str, canvas_id: CanvasId, index: int) -> bool:
+        """Whether a task is on the list of dead ones."""
+        return bool(await self._call("dead_listed", self._key, [namespace, f"{canvas_id}:{index}"]))
+
+    async def purge_dead_tasks(self, namespace: str, refs: Sequence[NodeRef]) -> int:
+        """Take tasks off the list of dead ones, without any 500 of all; return how many were on it."""
+        fields = [f"{ref.canvas_id}:{ref.index}" for ref in refs]
+        return int(await self._call("dead_purge", self._key, [namespace, *fields]))
+
+    async def forget_dead_tasks(self, namespace: str, canvas_id: CanvasId) -> int:
+        """Take 500 tasks of a canvas off the list of dead ones; return how many it took."""
+        return int(await self._call("dead_canvas", self._key, [namespace, canvas_id]))
+
+    async def unreadable_rows(self, most: int) -> list[UnreadableRow]:
+        """Return rows that could not be read, the latest first."""
+        found = []
+        for row in await self._call("rows_list", self._key, [most]):
+            head, _, data = row.partition(b"\n")
+            kind, place, parked = head.decode().split(" ")
+            found.append(UnreadableRow(kind, place, int(parked), data))
+        return found
+
+    async def purge_unreadable_rows(self) -> int:
+        """Forget rows that could not be read; return how many there were."""
+        return int(await self._call("rows_purge", self._key, []))
+
     async def forget_node(self, namespace: str, canvas_id: CanvasId, index: int) -> bool | None:
         """Remove a node's outcome once its canvas has ended. False when it has not ended itself, None when unknown."""
         found = await self._call("forget_node", self._key, [canvas_id, index, namespace])
@@ -264,17 +352,23 @@ class Partition:
         found = await self._call("naming_get", self._key, [namespace, task_id])
         return found.decode() if found else None
 
-    async def revoke_stamps(self, namespace: str, values: Sequence[tuple[str, str]], *, ttl_ms: int) -> None:
+    async def revoke_stamps(
+        self, namespace: str, values: Sequence[tuple[str, str]], *, ttl_ms: int, terminate: bool
+    ) -> None:
         """Revoke whatever bears one of these stamps' values, now or later, and tell every coordinator."""
-        await self._call(
-            "revocations_add", self._key, [namespace, ttl_ms, *(part for pair in values for part in pair)]
-        )
+        args: list[bytes | str | int] = [namespace, ttl_ms, int(terminate)]
+        for pair in values:
+            args += pair
+        await self._call("revocations_add", self._key, args)
 
-    async def revoked_stamps(self, namespace: str) -> set[tuple[str, str]]:
-        """Return the stamps' values that are revoked."""
-        found = await self._call("revocations_list", self._key, [namespace])
-        pairs = (item.decode().partition("\0") for item in found)
-        return {(stamp, value) for stamp, _, value in pairs}
+    async def revoked_stamps(self, namespace: str) -> dict[tuple[str, str], bool]:
+        """Return the stamps' values that are revoked, and whether what runs with one is killed."""
+        found: dict[tuple[str, str], bool] = {}
+        for item in await self._call("revocations_list", self._key, [namespace]):
+            text, _, terminate = item.decode().rpartition("\0")
+            stamp, _, value = text.partition("\0")
+            found[stamp, value] = found.get((stamp, value), False) or terminate == "1"
+        return found
 
     async def set_limit(self, name: str, limit: Limit) -> bool:
         """Change the table of limits; it is partition 0's to change. False when it has too many.
@@ -334,6 +428,18 @@ class Partition:
         return [(flat[at].decode(), flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)]
 
 
+def _known(reply: list[Any], *, known: bool = True) -> Accepted:
+    """Read what a canvas is answered with that was accepted before."""
+    return Accepted(
+        canvas_id=CanvasId(reply[1].decode()), known=known, last=_optional(reply[2]), last_is_join=reply[3] == b"j",
+        member_count=int(reply[4]), node_count=int(reply[5]), trace_id=reply[6].decode(), duties=Duties(),
+    )  # fmt: skip
+
+
+def _rerun_answer(reply: list[Any]) -> Accepted | Unfit:
+    return _known(reply) if reply[0] == b"K" else Unfit(reply[0].decode())
+
+
 def _loan(loan: Loan | None) -> list[bytes | str | int]:
     if loan is None:
         return ["", 0, 0, "", 0, 0]
@@ -389,7 +495,7 @@ def _looked(reply: list[bytes]) -> Looked | None:
 
 
 def _looked_one(reply: list[bytes]) -> Looked:
-    record, body, outcome, cause_record, cause, lane, names = reply
+    record, body, outcome, cause_record, cause, lane, names, overdue = reply
     return Looked(
         record.decode(),
         body,
@@ -398,6 +504,7 @@ def _looked_one(reply: list[bytes]) -> Looked:
         cause,
         lane.decode(),
         parse_names(names.decode()),
+        _optional(overdue),
     )
 
 

@@ -219,7 +219,8 @@ def _record(node: Node) -> str:
 def _join_timing(node: JoinNode) -> str:
     deadline = f"t{node.policy.deadline_ms}" if node.policy.deadline_ms else ""
     rest = f"c{node.behind}" if node.policy.cancel_rest else ""
-    return deadline + rest + ("o" if node.open_index is not None else "")
+    own = f"e{node.behind}" if node.behind else ""
+    return deadline + rest + own + ("o" if node.open_index is not None else "")
 
 
 def _body(node: Node) -> bytes:

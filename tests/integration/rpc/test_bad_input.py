@@ -150,6 +150,27 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
         with_options(time_limit={"seconds": 1}, soft_time_limit={"seconds": 2}), "CONFLICTING_FIELDS",
         "canvas.signature.options.soft_time_limit",
     ),
+    "factor below 1": (
+        with_options(retry={"factor": 0.5}), "OUT_OF_RANGE", "canvas.signature.options.retry.factor",
+    ),
+    "jitter over 1": (with_options(retry={"jitter": 1.5}), "OUT_OF_RANGE", "canvas.signature.options.retry.jitter"),
+    "negative delay": (
+        with_options(retry={"initial_delay": {"seconds": -1}}), "BAD_DURATION",
+        "canvas.signature.options.retry.initial_delay",
+    ),
+    "longest delay over ten years": (
+        with_options(retry={"max_delay": {"seconds": 400_000_000}}), "BAD_DURATION",
+        "canvas.signature.options.retry.max_delay",
+    ),
+    "65 error types": (
+        with_options(retry={"retried_types": ["E"] * 65}), "OUT_OF_RANGE",
+        "canvas.signature.options.retry.retried_types",
+    ),
+    "a long error type": (
+        with_options(retry={"final_types": ["E" * 257]}), "OUT_OF_RANGE",
+        "canvas.signature.options.retry.final_types",
+    ),
+    "expiry of nothing": (with_options(expires_in={}), "BAD_DURATION", "canvas.signature.options.expires_in"),
     "33 headers": (
         with_options(headers={f"h{number}": "" for number in range(33)}), "OUT_OF_RANGE",
         "canvas.signature.options.headers",
@@ -172,7 +193,18 @@ NOBODY = "0" * 32
 BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "request id": ("SubmitCanvas", request_of(sig(), request_id="r" * 129), INVALID, "BAD_REQUEST_ID", "request_id"),
     "tracestate": ("SubmitCanvas", request_of(sig(), tracestate="t" * 513), INVALID, "OUT_OF_RANGE", "tracestate"),
-    "deadline": ("SubmitCanvas", request_of(sig(), deadline={"seconds": 1}), UNSERVED, "NOT_SERVED", "deadline"),
+    "deadline of nothing": ("SubmitCanvas", request_of(sig(), deadline={}), INVALID, "BAD_DURATION", "deadline"),
+    "negative deadline": (
+        "SubmitCanvas", request_of(sig(), deadline={"seconds": -1}), INVALID, "BAD_DURATION", "deadline",
+    ),
+    "canvas to retry": ("RetryCanvas", pb.RetryCanvasRequest(canvas_id="x"), INVALID, "BAD_ID", "canvas_id"),
+    "unknown canvas to retry": (
+        "RetryCanvas", pb.RetryCanvasRequest(canvas_id=NOBODY), grpc.StatusCode.NOT_FOUND, "CANVAS_NOT_FOUND", "",
+    ),
+    "request id of a retry": (
+        "RetryCanvas", pb.RetryCanvasRequest(canvas_id=NOBODY, request_id="r" * 129), INVALID, "BAD_REQUEST_ID",
+        "request_id",
+    ),
     "canvas id": ("GetCanvas", pb.GetCanvasRequest(canvas_id="x"), INVALID, "BAD_ID", "canvas_id"),
     "canvas id in capitals": ("GetCanvas", pb.GetCanvasRequest(canvas_id="F" * 32), INVALID, "BAD_ID", "canvas_id"),
     "unknown canvas": (
@@ -222,7 +254,6 @@ BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
                    "page_token"),
     "page token beyond digits": ("ListNodes", pb.ListNodesRequest(canvas_id=NOBODY, page_token="²"), INVALID,
                                  "BAD_PAGE_TOKEN", "page_token"),
-    "a method that is not served": ("RetryCanvas", pb.RetryCanvasRequest(), UNSERVED, "NOT_SERVED", ""),
     "a stream that is not served": ("WatchCanvases", pb.WatchCanvasesRequest(), UNSERVED, "NOT_SERVED", ""),
 }  # fmt: skip
 BYTES = {

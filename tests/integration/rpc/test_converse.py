@@ -115,6 +115,7 @@ async def test_submission_that_waits_has_two_replies(
     submitted = await conversation.reply(1, "submitted")
     async with working(channel):
         ended = await conversation.reply(1, "ended")
+    await conversation.reply(2, "submitted")
 
     assert ended.handle.node_id == submitted.last.node_id == f"{submitted.canvas_id}-1"
     assert ended.value.data == b'["add", ["add", null]]'

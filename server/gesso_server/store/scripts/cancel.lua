@@ -23,11 +23,12 @@ redis.register_function{function_name = '@LIBRARY@_forget_node', flags = {'allow
   if not node then return -1 end
   if not FINAL[node.state] then return 0 end
   redis.call('SADD', keys.forgotten(call.K, canvas.id), ARGV[2])
-  if tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'left')) == 0 then canvases.forget(call, canvas.id) end
+  local m = redis.call('HMGET', keys.meta(call.K, canvas.id), 'left', 'pins')
+  if m[1] == '0' and (m[2] or '0') == '0' then canvases.forget(call, canvas.id) end
   return 1
 end}
 
--- cancel_node: revoke one node, a failure of its own.
+-- cancel_node: revoke one node, a failure of its own; of a join, its members.
 -- KEYS[1] partition  ARGV[1] canvas  [2] index  [3] namespace  [4] coordinator  [5] 1 to kill it if it runs
 -- Returns {-1 no such node, 0 it was final already, 1 revoked or told; what the caller must see to}.
 redis.register_function{function_name = '@LIBRARY@_cancel_node', flags = {'allow-oom'}, callback = function(KEYS, ARGV)

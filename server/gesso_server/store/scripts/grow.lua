@@ -57,6 +57,7 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   redis.call('HSET', meta, 'step', ARGV[3])
   local join = nodes.get(call, canvas.id, tonumber(ARGV[4]))
   canvases.add(call, canvas, tonumber(ARGV[9]), tonumber(ARGV[5]))
+  graph.annex(call, canvas, join, tonumber(ARGV[9]), tonumber(ARGV[5]))
   joins.add_inputs(call, canvas, ARGV[4], ARGV[6])
   local source = string.match(join.source, '%d+')
   graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])

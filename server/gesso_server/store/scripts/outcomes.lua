@@ -11,9 +11,9 @@ redis.register_function{function_name = '@LIBRARY@_outcomes', flags = {'no-write
     local index = first + i * stride
     local chunk = math.floor(index / CHUNK)
     local record = redis.call('HGET', keys.nodes(K, cid, chunk), index) or ''
-    local outcome = redis.call('HGET', keys.results(K, cid, chunk), index) or ''
+    local outcome = nodes.outcome(K, cid, index, string.sub(record, 1, 1))
     local body = ''
-    if outcome == '' then body = redis.call('HGET', keys.bodies(K, cid, chunk), index) or '' end
+    if outcome == '' then body = kept(K, cid, keys.bodies, index) end
     size = size + #outcome + #body
     if i > 0 and size > room then break end
     list[#list + 1] = record
@@ -26,5 +26,11 @@ end}
 -- arrivals: KEYS[1] partition  ARGV[1] canvas  [2] index of a join that needs a quorum  [3] count
 -- Returns the first inputs that succeeded, in that order.
 redis.register_function{function_name = '@LIBRARY@_arrivals', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
-  return redis.call('LRANGE', keys.arrivals(KEYS[1], ARGV[1], ARGV[2]), 0, ARGV[3] - 1)
+  local cid = ARGV[1]
+  while cid do
+    local list = redis.call('LRANGE', keys.arrivals(KEYS[1], cid, ARGV[2]), 0, ARGV[3] - 1)
+    if #list > 0 then return list end
+    cid = redis.call('HGET', keys.meta(KEYS[1], cid), 'from') -- it was taken over
+  end
+  return {}
 end}

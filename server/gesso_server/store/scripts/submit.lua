@@ -8,7 +8,7 @@
 --     [18] number of lanes L  [19] number of fields T of keys.templates  [20] number of templates
 --     [21] session that may be granted what can run at once, '' for none  [22] its epoch  [23] seq  [24] nonce
 --     [25] how many tasks it takes  [26] 1 if the coordinator has other idle sessions for its queues
---     [27] nodes that the namespace may have open
+--     [27] nodes that the namespace may have open  [28] how long the canvas may take, ms, '' for no limit
 --     then L lanes, T pairs field, value; then triples as for `stage`
 -- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
 --         more, as `exchange` returns them,
@@ -34,11 +34,11 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   local open = ARGV[7] + ARGV[17]
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + open > tonumber(ARGV[27]) then return {'F'} end
   local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])
-  local at = 28 + lanes
+  local at = 29 + lanes
   local staged = (#ARGV - at - 2 * pairs_of_templates + 1) / 3 < tonumber(ARGV[7])
   -- Parts are staged and removed from the first node on.
   if staged and redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[27 + i]) end
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[28 + i]) end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
   local named = write_nodes(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
@@ -59,6 +59,11 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
     fields[#fields + 1] = 'growing'
     fields[#fields + 1] = ARGV[17]
     redis.call('ZADD', keys.growing(K), call.now + GROWTH_MS, cid)
+  end
+  if ARGV[28] ~= '' and ARGV[7] ~= '0' then
+    fields[#fields + 1] = 'deadline'
+    fields[#fields + 1] = ARGV[28]
+    redis.call('ZADD', keys.deadlines(K), call.now + tonumber(ARGV[28]), cid)
   end
   redis.call('HSET', meta, unpack(fields))
   redis.call('HINCRBY', keys.load(K), ns, open)

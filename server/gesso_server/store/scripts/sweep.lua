@@ -1,5 +1,7 @@
 -- sweep: do what time has made due, a bounded part of it: end sessions whose lease is over, start delayed tasks, end
--- tasks that were not started in time and attempts that run too long, look at limits whose permits are due, cancel canvases whose stream broke with their coordinator, remove canvases whose results are no longer kept, go on with the work list.
+-- tasks that were not started in time and attempts that run too long, look at limits whose permits are due, cancel canvases
+-- whose deadline passed or whose stream broke with their coordinator, remove canvases whose results are no longer kept, go
+-- on with the work list.
 -- KEYS[1] partition
 -- ARGV[1] coordinator  [2] how long a canvas may take to be staged, ms
 --     [3] outcome of an attempt that outlived its limit
@@ -10,10 +12,18 @@
 
 local SLICE = 200
 
+-- Let go of a canvas that another one ran again.
+local function unpin(call, cid)
+  local meta = keys.meta(call.K, cid)
+  if redis.call('HINCRBY', meta, 'pins', -1) == 0 and redis.call('HGET', meta, 'lapsed') then
+    redis.call('ZADD', keys.ended(call.K), call.now, cid)
+  end
+end
+
 -- Remove part of a canvas. Returns whether all of it is gone.
 local function remove(call, cid)
   local meta = keys.meta(call.K, cid)
-  local m = redis.call('HMGET', meta, 'n', 'removed', 'ns')
+  local m = redis.call('HMGET', meta, 'n', 'removed', 'ns', 'from')
   local chunks = math.ceil(tonumber(m[1] or 0) / CHUNK)
   local from = tonumber(m[2] or 0)
   local to = math.min(chunks, from + 100) - 1
@@ -21,6 +31,10 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk), keys.results(call.K, cid, chunk))
   end
   if to + 1 < chunks then
+    redis.call('HSET', meta, 'removed', to + 1)
+    return false
+  end
+  if m[3] and dead.forget(call.K, m[3], cid) > 0 then
     redis.call('HSET', meta, 'removed', to + 1)
     return false
   end
@@ -32,8 +46,9 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.arrivals(call.K, cid, index))
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
-    keys.grown(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid))
+    keys.grown(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.starts(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
+  if m[4] then unpin(call, m[4]) end
   return true
 end
 
@@ -41,15 +56,40 @@ end
 local function remove_staged(call, cid)
   redis.call('UNLINK', keys.ids(call.K, cid))
   for chunk = 0, 8000 do
-    if redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk)) == 0 then return end
+    if redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk)) == 0 then break end
   end
+  for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
+    redis.call('UNLINK', keys.arrivals(call.K, cid, index))
+  end
+  redis.call('UNLINK', keys.starts(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid))
+end
+
+-- The canvas and node of a timer; nil for one that cannot be read, which is set aside.
+local function timer(call, field)
+  if not string.find(field, '^%x+:%d+$') then rows.park(call, 'timer', '', field) end
+  return leases.node_of(call, field)
+end
+
+-- Cancel canvases whose deadline has passed.
+local function end_overdue(call)
+  local late = redis.call('ZRANGEBYSCORE', keys.deadlines(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
+  for _, cid in ipairs(late) do
+    local canvas = canvases.get(call, cid)
+    if canvas and canvas.state == 'A' then
+      local meta = keys.meta(call.K, cid)
+      redis.call('HSET', meta, 'overdue', redis.call('HGET', meta, 'deadline'))
+      graph.cancel_canvas(call, canvas, false)
+    end
+  end
+  if #late > 0 then redis.call('ZREM', keys.deadlines(call.K), unpack(late)) end
+  return #late
 end
 
 local function wake_due(call, overran)
   local due = redis.call('ZRANGEBYSCORE', keys.due(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
   local late = {}
   for _, field in ipairs(due) do
-    local canvas, node = leases.node_of(call, field)
+    local canvas, node = timer(call, field)
     if node and node.join then
       graph.overdue(call, canvas, node)
     elseif node and (node.state == 'T' or node.state == 'Y') then
@@ -68,7 +108,7 @@ end
 local function expire(call)
   local late = redis.call('ZRANGEBYSCORE', keys.expiry(call.K), '-inf', call.now, 'LIMIT', 0, SLICE)
   for _, field in ipairs(late) do
-    local canvas, node = leases.node_of(call, field)
+    local canvas, node = timer(call, field)
     if node and (node.state == 'T' or node.state == 'W' or node.state == 'Y') then graph.finish(call, canvas, node, 'X') end
   end
   if #late > 0 then redis.call('ZREM', keys.expiry(call.K), unpack(late)) end
@@ -83,7 +123,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     leases.drop_session(call, sid, nil, function(canvas, node) reports.overrun(call, canvas, node, ARGV[3]) end)
     done = SLICE
   end
-  done = math.max(done, wake_due(call, ARGV[3]), expire(call))
+  done = math.max(done, wake_due(call, ARGV[3]), expire(call), end_overdue(call))
   if limits.sweep(call) then done = SLICE end
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.growing(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     redis.call('ZREM', keys.growing(K), cid)
@@ -96,7 +136,12 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   graph.settle(call)
   local left = graph.proceed(call)
   for _, cid in ipairs(redis.call('ZRANGEBYSCORE', keys.ended(K), '-inf', call.now, 'LIMIT', 0, 1)) do
-    if remove(call, cid) then redis.call('ZREM', keys.ended(K), cid) end
+    if tonumber(redis.call('HGET', keys.meta(K, cid), 'pins') or '0') > 0 then
+      redis.call('HSET', keys.meta(K, cid), 'lapsed', 1)
+      redis.call('ZREM', keys.ended(K), cid)
+    elseif remove(call, cid) then
+      redis.call('ZREM', keys.ended(K), cid)
+    end
     done = SLICE
   end
   local stale = call.now - tonumber(ARGV[2])
@@ -114,10 +159,12 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
       wakes[#wakes + 1] = 1000
     end
   end
-  local next_due = redis.call('ZRANGE', keys.due(K), 0, 0, 'WITHSCORES')
-  local next_look = redis.call('ZRANGE', keys.unsettled(K), 0, 0, 'WITHSCORES')
-  local at = math.min(tonumber(next_due[2] or math.huge), tonumber(next_look[2] or math.huge))
-  local wait = at < math.huge and math.max(0, at - call.now) or -1
+  local wait = -1
+  for _, key in ipairs({keys.due(K), keys.unsettled(K), keys.deadlines(K)}) do
+    local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+    local ms = first[2] and math.max(0, tonumber(first[2]) - call.now)
+    if ms and (wait < 0 or ms < wait) then wait = ms end
+  end
   return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0'),
     redis.call('INCR', keys.canary(K))}
 end}

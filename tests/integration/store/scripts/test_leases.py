@@ -241,7 +241,7 @@ async def test_renewed_session_keeps_its_tasks(rig: Rig) -> None:
     await worker.hello(lease_ms=0)
     await worker.take()
 
-    unknown = await rig.partition.renew([worker.session, "nobody"], lease_ms=60_000)
+    unknown, _ = await rig.partition.renew([worker.session, "nobody"], lease_ms=60_000)
     await rig.settle()
 
     assert unknown == ["nobody"]

@@ -20,7 +20,7 @@ end
 function call_state.begin(K, coordinator)
   return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}, moved = 0}
+    deliveries = {}, moved = 0, broken = {}}
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
@@ -29,6 +29,7 @@ end
 -- partition, epoch, granted, version heard), and in how many ms something is due that this call has set, -1 for nothing.
 function call_state.finish(call)
   graph.settle(call)
+  dead.cancel_broken(call)
   limits.flush(call)
   nodes.flush(call)
   canvases.flush(call)

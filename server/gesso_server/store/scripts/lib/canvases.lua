@@ -3,7 +3,10 @@
 -- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
 -- index; what was staged for a report that never counted has one, too), own (nodes that it was submitted with), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
 -- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
--- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when keys.watchers exists), request (its request id).
+-- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when
+-- keys.watchers exists), deadline (how long it may take, ms; '' for no limit), overdue (that number again, once it has
+-- passed), from (the canvas that it runs again), pins (canvases that run it again, and read what succeeded from it),
+-- lapsed (1 when it is to be removed as soon as it has none).
 
 local canvases = {}
 
@@ -20,7 +23,7 @@ function canvases.get(call, cid)
   if canvas == nil then
     local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root',
       'named')
-    if not m[1] then
+    if not (m[1] and m[3]) then
       call.canvases[cid] = false
       return nil
     end
@@ -64,8 +67,12 @@ end
 -- Remove outcomes that nobody needs any more: the canvas has ended. What one call leaves goes to the work list.
 function canvases.forget(call, cid)
   local key = keys.forgotten(call.K, cid)
-  for _, index in ipairs(redis.call('SPOP', key, 500)) do
-    redis.call('HDEL', keys.results(call.K, cid, math.floor(tonumber(index) / CHUNK)), index)
+  local indexes = redis.call('SPOP', key, 500)
+  if #indexes == 0 then return end
+  local from = redis.call('HGET', keys.meta(call.K, cid), 'from')
+  for _, index in ipairs(indexes) do
+    local results = keys.results(call.K, cid, math.floor(tonumber(index) / CHUNK))
+    if from then redis.call('HSET', results, index, '') else redis.call('HDEL', results, index) end
     call.budget = call.budget - 1
   end
   if redis.call('EXISTS', key) == 1 then redis.call('RPUSH', keys.work(call.K), 'forget ' .. cid .. ' ') end
@@ -104,7 +111,7 @@ function canvases.flush(call)
       if canvas.added > 0 then redis.call('HINCRBY', meta, 'total', canvas.added) end
       local left = redis.call('HINCRBY', meta, 'left', canvas.added - canvas.ended)
       if left == 0 then
-        local m = redis.call('HMGET', meta, 'last', 'ttl')
+        local m = redis.call('HMGET', meta, 'last', 'ttl', 'deadline')
         local state = 'S'
         if canvas.state == 'C' then
           state = 'C'
@@ -114,6 +121,7 @@ function canvases.flush(call)
         end
         redis.call('HSET', meta, 'state', state, 'finished', call.now)
         redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
+        if m[3] and m[3] ~= '' then redis.call('ZREM', keys.deadlines(call.K), cid) end
         canvases.forget(call, cid)
       end
       tell(call, canvas)

@@ -95,6 +95,7 @@ end
 
 local function start_timed(call, canvas, lane_id, index)
   local node = nodes.get(call, canvas.id, index)
+  if not node or node.state ~= 'W' then return end
   graph.watch_expiry(call, canvas, node)
   local due = due_time(call, node)
   if due and due > call.now then
@@ -125,7 +126,7 @@ local function open_joins(call, canvas, first, count, stride)
   nodes.prefetch(call, canvas.id, slice)
   for _, index in ipairs(slice) do
     local join = nodes.get(call, canvas.id, index)
-    if not FINAL[join.state] then
+    if join and join.join and not FINAL[join.state] then
       weigh(call, canvas, join, 'S', '-')
       local limit = string.match(join.timing, 't(%d+)')
       if limit and not FINAL[join.state] then
@@ -158,13 +159,15 @@ local function close_run(call, canvas, first, count, stride, state, cause)
   return #slice < count and #slice or 0
 end
 
--- Tell whoever holds an attempt that it is cancelled. Returns the session that holds it, '' for none.
+-- Tell whoever holds an attempt that it is cancelled. That is kept until it has ended: a signal may be lost. Returns the
+-- session that holds it, '' for none.
 function graph.tell_holder(call, canvas, node, terminate)
   local sid = redis.call('HGET', keys.numbers(call.K), node.session) or ''
+  local token = node.deliveries .. ' ' .. node.nonce .. ' ' .. (terminate and 1 or 0)
+  redis.call('HSET', keys.told(call.K, sid), canvas.id .. ':' .. node.index, token)
   local coordinator = redis.call('HGET', keys.session(call.K, sid), 'coordinator')
   if coordinator then
-    redis.call('SPUBLISH', keys.channel(call.K, coordinator), table.concat({'cancel', sid, canvas.id, node.index,
-      node.deliveries, node.nonce, terminate and 1 or 0}, ' '))
+    redis.call('SPUBLISH', keys.channel(call.K, coordinator), 'cancel ' .. sid .. ' ' .. canvas.id .. ' ' .. node.index .. ' ' .. token)
   end
   return sid
 end
@@ -180,15 +183,55 @@ local function cancel_held(call, canvas, node, state, terminate)
   graph.tell_holder(call, canvas, node, terminate)
 end
 
+-- Take note that an attempt that was told has ended.
+function graph.answered(call, canvas, node)
+  local sid = redis.call('HGET', keys.numbers(call.K), node.session) or ''
+  redis.call('HDEL', keys.told(call.K, sid), canvas.id .. ':' .. node.index)
+end
+
+-- Put the nodes that belong to a node on the agenda: a join's members, or what a replaced task was replaced with.
+local function reach(call, canvas, node, op, letter)
+  local own, rest = string.match(node.timing, 'e(%d+)([:.%d]*)')
+  if not own then return end
+  local agenda = call.agenda
+  if own ~= '0' then
+    agenda[#agenda + 1] = {op = op, canvas = canvas, args = {node.index + 1, own, 1, letter, node.index + 1}}
+  end
+  for first, count in string.gmatch(rest, ':(%d+)%.(%d+)') do
+    agenda[#agenda + 1] = {op = op, canvas = canvas, args = {first, count, 1, letter, first}}
+  end
+end
+
+local MOST_ANNEXED = 1000 -- characters: members that come later than so many scattered runs are revoked one by one
+
+-- Take note that a run of nodes belongs to a node, see `reach`.
+function graph.annex(call, canvas, node, first, count)
+  if count == 0 then return end
+  local before, own, rest, after = string.match(node.timing, '^(.-)e(%d+)([:.%d]*)(.*)$')
+  if not before then
+    before, after = string.match(node.timing, '^(p?)(.*)$') -- a permit's mark stands in front
+    own, rest = '0', ''
+  end
+  local others, last, length = string.match(rest, '^(.*):(%d+)%.(%d+)$')
+  if last and tonumber(last) + tonumber(length) == first then
+    rest = others .. ':' .. last .. '.' .. (tonumber(length) + count)
+  elseif #rest < MOST_ANNEXED then
+    rest = rest .. ':' .. first .. '.' .. count
+  end
+  node.timing = before .. 'e' .. own .. rest .. after
+  nodes.touch(call, canvas.id, node)
+end
+
 -- Cancel a slice of a run: what waits ends, what runs is told. Edges are not taken: the run has all that is behind.
-local function cancel_run(call, canvas, first, count, stride, terminate)
+local function cancel_run(call, canvas, first, count, stride, letter)
   local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
   nodes.prefetch(call, canvas.id, slice)
   for _, index in ipairs(slice) do
     local node = nodes.get(call, canvas.id, index)
     if node and HELD[node.state] then
-      cancel_held(call, canvas, node, 'Q', terminate)
+      cancel_held(call, canvas, node, 'Q', letter == 'K')
     elseif node and not FINAL[node.state] then
+      if node.state == 'P' then reach(call, canvas, node, 'cancel', letter) end
       finish(call, canvas, node, 'C', '-')
     end
   end
@@ -208,7 +251,56 @@ local function cancel_grown(call, canvas, from, mark)
   return #ranges == SPREAD and SPREAD or 0
 end
 
+-- Revoke one task, which is then a failure of its own; what it was replaced with is cancelled.
+local function revoke_task(call, canvas, node, letter)
+  if HELD[node.state] then return cancel_held(call, canvas, node, 'K', letter == 'K') end
+  if node.state == 'P' then reach(call, canvas, node, 'cancel', letter) end
+  finish(call, canvas, node, 'V', '-')
+end
+
+-- Revoke a slice of a join's members, which begin at `start`. What stands behind one that ends by this is left to the rule.
+local function revoke_run(call, canvas, first, count, stride, letter, start)
+  local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
+  nodes.prefetch(call, canvas.id, slice)
+  local closing = {}
+  for _, index in ipairs(slice) do
+    local node = nodes.get(call, canvas.id, index)
+    local source = node and tonumber(string.match(node.source, '%d+'))
+    local before = source and source >= start and nodes.get(call, canvas.id, source)
+    if before and (closing[source] or (before.state ~= 'S' and FINAL[before.state]) or before.state == 'W') then
+      closing[index] = true
+    elseif node and not node.join and not FINAL[node.state] then
+      revoke_task(call, canvas, node, letter)
+    end
+  end
+  call.budget = call.budget - #slice
+  return #slice < count and #slice or 0
+end
+
 local function defer(item) return item.op .. ' ' .. item.canvas.id .. ' ' .. table.concat(item.args, ' ') end
+
+-- Turn one control edge into an item of the agenda.
+local function control(call, canvas, node, edge)
+  local mark, kind, first, count, stride, lane = string.match(edge, '^(!?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
+  local on_failure = mark == '!'
+  local taken = (on_failure and OWN_FAILURE[node.state]) or (not on_failure and node.state == 'S')
+  local op, args
+  if taken then
+    op, args = kind == '>' and 'take' or 'open', {first, count, stride, lane}
+  else
+    local state, cause = fate(node, on_failure, kind == ')')
+    op, args = 'close', {first, count, stride, state, cause}
+  end
+  call.agenda[#call.agenda + 1] = {op = op, canvas = canvas, args = args}
+end
+
+-- Take a slice of the edges that a canvas that is run again begins with.
+local function restart(call, canvas, count)
+  local edges = redis.call('LPOP', keys.starts(call.K, canvas.id), math.max(call.budget, 1)) or {}
+  for _, edge in ipairs(edges) do control(call, canvas, {state = 'S'}, edge) end
+  call.budget = call.budget - #edges
+  return #edges < count and #edges or 0
+end
 
 -- Work one item of the agenda. Returns what is left of it, as an item, or nil.
 local function work(call, item)
@@ -223,9 +315,13 @@ local function work(call, item)
   elseif item.op == 'forget' then
     canvases.forget(call, canvas.id)
   elseif item.op == 'cancel' then
-    done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4] == 'K')
+    done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4])
   elseif item.op == 'grown' then
     done = cancel_grown(call, canvas, tonumber(a[1]), a[4])
+  elseif item.op == 'revoke' then
+    done = revoke_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], tonumber(a[5]))
+  elseif item.op == 'restart' then
+    done = restart(call, canvas, tonumber(a[2]))
   end
   if done and done > 0 then
     local rest = {}
@@ -275,21 +371,6 @@ local function stand_in(call, canvas, index, from)
   end
 end
 
--- Turn one control edge into an item of the agenda.
-local function control(call, canvas, node, edge)
-  local mark, kind, first, count, stride, lane = string.match(edge, '^(!?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
-  local on_failure = mark == '!'
-  local taken = (on_failure and OWN_FAILURE[node.state]) or (not on_failure and node.state == 'S')
-  local op, args
-  if taken then
-    op, args = kind == '>' and 'take' or 'open', {first, count, stride, lane}
-  else
-    local state, cause = fate(node, on_failure, kind == ')')
-    op, args = 'close', {first, count, stride, state, cause}
-  end
-  call.agenda[#call.agenda + 1] = {op = op, canvas = canvas, args = args}
-end
-
 -- Turn the edges of an ended node into items of the agenda; arrivals and replacements happen at once.
 local function follow(call, canvas, node)
   for edge in string.gmatch(node.edges, '[^;]+') do
@@ -325,18 +406,21 @@ function graph.overdue(call, canvas, join)
   end
 end
 
--- Revoke one node: a failure of its own. Returns whether it was not final.
+-- Revoke one node: a failure of its own. A join stands for its members. Returns whether there was anything to revoke.
 function graph.revoke(call, canvas, node, terminate)
-  if FINAL[node.state] then return false end
-  if HELD[node.state] then
-    cancel_held(call, canvas, node, 'K', terminate)
-  else
-    finish(call, canvas, node, 'V', '-')
+  local letter = terminate and 'K' or 'C'
+  if not node.join then
+    if FINAL[node.state] then return false end
+    revoke_task(call, canvas, node, letter)
+    return true
   end
+  if FINAL[node.state] and node.ended >= node.total then return false end
+  reach(call, canvas, node, 'revoke', letter)
+  if not FINAL[node.state] and node.total == 0 then finish(call, canvas, node, 'V', '-') end
   return true
 end
 
--- Cancel a canvas: all of its nodes, and whatever would come to it.
+-- Cancel a canvas: all of its nodes, and whatever would come to it. No edge in it is taken.
 function graph.cancel_canvas(call, canvas, terminate)
   local meta = keys.meta(call.K, canvas.id)
   if canvas.state ~= 'C' then
@@ -418,7 +502,8 @@ function graph.proceed(call)
     local text = redis.call('LPOP', list)
     if not text then return 0 end
     local op, cid, rest = string.match(text, '^(%a+) (%x+) (.*)$')
-    local canvas = canvases.get(call, cid)
+    if not op then rows.park(call, 'work', '', text) end
+    local canvas = op and canvases.get(call, cid)
     if canvas then
       local args = {}
       for arg in string.gmatch(rest, '[^ ]+') do args[#args + 1] = arg end

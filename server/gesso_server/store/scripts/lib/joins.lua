@@ -30,7 +30,7 @@ function joins.add_inputs(call, canvas, index, runs)
   if join.need >= 0 and join.policy ~= 'q' then join.need = join.need + count end
   nodes.touch(call, canvas.id, join)
   local key = keys.bodies(call.K, canvas.id, math.floor(join.index / CHUNK))
-  redis.call('HSET', key, index, joined(redis.call('HGET', key, index), runs))
+  redis.call('HSET', key, index, joined(nodes.body(call, canvas.id, join.index), runs))
 end
 
 -- Take note that a growing join has all its inputs; `opened` says that its control edge was taken.

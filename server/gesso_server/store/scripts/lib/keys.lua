@@ -9,11 +9,12 @@ local keys = {}
 function keys.clock(K) return K .. ':clock' end                          -- string: high-water mark of `now`, ms
 function keys.canary(K) return K .. ':canary' end                        -- string: how often it was swept
 function keys.request(K, ns, id) return K .. ':req:' .. ns .. ':' .. id end -- string: canvas id, digest; TTL 24 h
+function keys.rerun(K, ns, id) return K .. ':rerun:' .. ns .. ':' .. id end -- string: as keys.request, of what runs canvases again
 function keys.sessions(K) return K .. ':sessions' end                     -- zset: session -> lease deadline, ms
 function keys.session(K, sid) return K .. ':s:' .. sid end                -- hash: epoch, seq, grants, queues, ...
 function keys.numbers(K) return K .. ':nums' end                         -- hash: short number -> session
 function keys.task_id(K, ns, id) return K .. ':id:' .. ns .. ':' .. id end  -- string: node id
-function keys.revoked(K, ns) return K .. ':rev:' .. ns end                -- zset: stamp, NUL, value -> until when, ms
+function keys.revoked(K, ns) return K .. ':rev:' .. ns end                -- zset: stamp, NUL, value, NUL, 1 to kill -> until when, ms
 function keys.names(K, sid) return K .. ':n:' .. sid end                  -- set: task names that it knows
 function keys.held(K, sid) return K .. ':h:' .. sid end                   -- hash: canvas:index -> attempt,nonce,started
 function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: priorities with work
@@ -35,6 +36,10 @@ function keys.account(K, name) return K .. ':la:' .. name end              -- ha
 function keys.aside(K, name) return K .. ':ls:' .. name end                -- zset: entries that wait for permits -> order
 function keys.home(K, name) return K .. ':lh:' .. name end                 -- hash: who has how many of a limit's permits
 function keys.unsettled(K) return K .. ':lu' end                          -- zset: accounts and homes to look at -> when, ms
+function keys.dead_trimmed(K, ns) return K .. ':deadcut:' .. ns end       -- string: how many were let go
+function keys.rows(K) return K .. ':rows' end                             -- list: kind, place, when, newline, bytes; the latest first
+function keys.deadlines(K) return K .. ':deadlines' end                   -- zset: canvas -> until when it may take, ms
+function keys.told(K, sid) return K .. ':told:' .. sid end                -- hash: canvas:index -> attempt, nonce, 1 to kill: cancelled
 function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
 
 -- of a canvas
@@ -50,4 +55,6 @@ function keys.grown(K, cid) return K .. ':c:' .. cid .. ':g' end              --
 function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
 function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends
 function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals exist for
+function keys.deaths(K, cid) return K .. ':c:' .. cid .. ':z' end             -- set: indexes of tasks that were given up
+function keys.starts(K, cid) return K .. ':c:' .. cid .. ':s' end             -- list: edges that a canvas run again begins with
 function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated

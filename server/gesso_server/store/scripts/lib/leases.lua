@@ -26,6 +26,7 @@ end
 -- The canvas and node of a `canvas:index`.
 function leases.node_of(call, field)
   local cid, index = string.match(field, '^(%x+):(%d+)$')
+  if not cid then return nil end
   local canvas = canvases.get(call, cid)
   return canvas, canvas and nodes.get(call, cid, tonumber(index))
 end
@@ -259,23 +260,28 @@ function leases.unfence(call, canvas, node)
   end
 end
 
+-- End a task that was revoked or cancelled while an attempt of it was held.
+function leases.acknowledge(call, canvas, node)
+  graph.answered(call, canvas, node)
+  graph.finish(call, canvas, node, node.state == 'K' and 'V' or 'C')
+end
+
+-- Whether a task was delivered too often. A delivery that ended with the task's own failure is counted there alone.
+function leases.worn_out(node) return node.deliveries - node.failures >= MAX_DELIVERIES end
+
 -- Take a task from a session that no longer has it. A crash counts one; three make the task dead, and the first one
 -- that is delivered at most once.
 function leases.release(call, canvas, node, crashed)
   if not HELD[node.state] then return end
   leases.unfence(call, canvas, node)
-  if node.state == 'K' then return graph.finish(call, canvas, node, 'V') end
-  if node.state == 'Q' then return graph.finish(call, canvas, node, 'C') end
+  if node.state == 'K' or node.state == 'Q' then return leases.acknowledge(call, canvas, node) end
   if crashed then
     node.crashes = node.crashes + 1
   elseif node.state == 'G' then
     node.deliveries = node.deliveries - 1
   end
   local once = crashed and string.find(node.timing, 'm', 1, true)
-  if once or node.crashes >= MAX_CRASHES or node.deliveries >= MAX_DELIVERIES then
-    redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, canvas.id .. ':' .. node.index)
-    return graph.finish(call, canvas, node, 'D')
-  end
+  if once or node.crashes >= MAX_CRASHES or leases.worn_out(node) then return dead.finish(call, canvas, node) end
   node.state = 'W'
   nodes.touch(call, canvas.id, node)
   graph.watch_expiry(call, canvas, node)
@@ -310,6 +316,6 @@ function leases.drop_session(call, sid, crashed, overran)
   end
   local num = redis.call('HGET', keys.session(call.K, sid), 'num')
   if num then redis.call('HDEL', keys.numbers(call.K), num) end
-  redis.call('DEL', keys.held(call.K, sid), keys.session(call.K, sid), keys.names(call.K, sid))
+  redis.call('DEL', keys.held(call.K, sid), keys.session(call.K, sid), keys.names(call.K, sid), keys.told(call.K, sid))
   redis.call('ZREM', keys.sessions(call.K), sid)
 end

@@ -19,8 +19,10 @@
 -- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
 -- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it, p in front while the
 -- attempt has a permit (lib/limits.lua), h<ms> how long an attempt may run, m delivered at most once; of a join: l when its
--- deadline has ended it, t<ms> deadline, c<count> nodes behind it that are cancelled when it no
--- longer needs them; b<base> of both: what its body says is relative to this index.
+-- deadline has ended it, t<ms> deadline, c<count> nodes
+-- behind it that are cancelled when it no longer needs them, o while it grows; e<count>[:first.count] of both: the nodes
+-- behind it that belong to its members, and runs of nodes that came later, as members or in the place of a replaced task;
+-- b<base> of both, the last: what its body says is relative to this index. '?' stands where the record could not be read.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
 -- join;
@@ -44,20 +46,22 @@ local function split(text)
   return parts
 end
 
+-- Raises where the text is no record.
 local function decode(index, text)
   local state, dynamic, static = string.match(text, '^(.)([^/]*)/(.*)$')
-  local first, source, edges, timing = string.match(static, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
+  local first, source, edges, timing = string.match(assert(static), '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
   local node = {index = index, state = state, first = first, source = source, edges = edges, timing = timing}
   local d = split(dynamic)
   if string.sub(first, 1, 1) == 'J' then
     local need, policy, total = string.match(first, '^J(-?%d+),(.),(%d+)$')
     node.join = true
-    node.need, node.policy, node.total = tonumber(need), policy, tonumber(total)
-    node.ok, node.ended = tonumber(d[1] or 0), tonumber(d[2] or 0)
+    node.need, node.policy, node.total = tonumber(assert(need)), policy, tonumber(total)
+    node.ok, node.ended = assert(tonumber(d[1] or 0)), assert(tonumber(d[2] or 0))
     node.cause, node.last, node.finish = d[3] or '-', d[4] or '-', d[5]
   else
     node.lane, node.permit = first, string.byte(timing) == 112 -- p
-    node.deliveries, node.crashes, node.failures = tonumber(d[1] or 0), tonumber(d[2] or 0), tonumber(d[3] or 0)
+    node.deliveries, node.crashes = assert(tonumber(d[1] or 0)), assert(tonumber(d[2] or 0))
+    node.failures = assert(tonumber(d[3] or 0))
     if HELD[state] then
       node.nonce, node.session, node.start = d[4], d[5], d[6]
     elseif FINAL[state] then
@@ -87,6 +91,37 @@ local function encode(node)
   return node.state .. d .. '/' .. first .. '|' .. node.source .. '|' .. node.edges .. '|' .. node.timing
 end
 
+-- A field of a canvas's hashes of one kind, '' if there is none. What a canvas took over lies with the one that it runs again.
+local function kept(K, cid, key_of, index)
+  local chunk = math.floor(tonumber(index) / CHUNK)
+  while cid do
+    local value = redis.call('HGET', key_of(K, cid, chunk), index)
+    if value then return value end
+    cid = redis.call('HGET', keys.meta(K, cid), 'from')
+  end
+  return ''
+end
+
+-- What stands in the place of a record that cannot be read: a dead node that nothing is behind. Its timing says so.
+local function unreadable(K, cid, index)
+  if string.find(kept(K, cid, keys.bodies, index), '\n', 1, true) then return 'D0,0,0,-,0,-/-|||?' end
+  return 'D0,0,-,-,0/J0,a,0|||?'
+end
+
+-- The node of a record. One that cannot be read is set aside, and its canvas is cancelled as the call ends: what stands
+-- behind it is not known any more.
+local function readable(call, cid, index, text)
+  local ok, node = pcall(decode, index, text)
+  if ok then return node end
+  rows.park(call, 'node', cid .. ':' .. index, text)
+  node = decode(index, unreadable(call.K, cid, index))
+  nodes.touch(call, cid, node)
+  local broken = call.broken[cid] or {}
+  call.broken[cid] = broken
+  broken[#broken + 1] = index
+  return node
+end
+
 -- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
 function nodes.prefetch(call, cid, indexes)
   local cache = call.nodes[cid]
@@ -110,7 +145,7 @@ function nodes.prefetch(call, cid, indexes)
   for chunk, list in pairs(wanted) do
     local texts = redis.call('HMGET', keys.nodes(call.K, cid, chunk), unpack(list))
     for i, index in ipairs(list) do
-      if texts[i] then cache[index] = decode(index, texts[i]) end
+      if texts[i] then cache[index] = readable(call, cid, index, texts[i]) end
     end
   end
 end
@@ -180,16 +215,22 @@ function nodes.put_result(call, cid, index, blob)
   results[index] = blob
 end
 
--- The body of a node, '' if it has none.
-function nodes.body(call, cid, index)
-  return redis.call('HGET', keys.bodies(call.K, cid, math.floor(index / CHUNK)), index) or ''
+local OWN_OUTCOME = {S = true, I = true, F = true} -- states that an outcome may have been taken over with
+
+-- The outcome of a node in a state, '' if it has none.
+function nodes.outcome(K, cid, index, state)
+  if OWN_OUTCOME[state] then return kept(K, cid, keys.results, index) end
+  return redis.call('HGET', keys.results(K, cid, math.floor(tonumber(index) / CHUNK)), index) or ''
 end
+
+-- The body of a node, '' if it has none.
+function nodes.body(call, cid, index) return kept(call.K, cid, keys.bodies, index) end
 
 -- The outcome of a node, or '' if it has none. '\\0' and an index stand for the value of that node.
 function nodes.result(call, cid, index)
   local results = call.results[cid]
   if results and results[index] then return results[index] end
-  return redis.call('HGET', keys.results(call.K, cid, math.floor(index / CHUNK)), index) or ''
+  return kept(call.K, cid, keys.results, index)
 end
 
 -- The indexes of an arithmetic run, at most `most` of them.
@@ -214,23 +255,29 @@ function nodes.names(K, cid, body, timing, other)
 end
 
 -- A node as `look` and `watch` return it: {record, body, its outcome or '', the record of its cause or '',
--- the outcome of its cause or '', lane text, ids as nodes.names has them, of its cause too}. `canvas` has an id and `named`.
+-- the outcome of its cause or '', lane text, ids as nodes.names has them, of its cause too, the deadline in ms that ended it
+-- or ''}. `canvas` has an id and `named`.
 function nodes.described(K, canvas, index)
   local cid = canvas.id
   local chunk = math.floor(tonumber(index) / CHUNK)
   local record = redis.call('HGET', keys.nodes(K, cid, chunk), index)
   if not record then return {} end
-  local outcome = redis.call('HGET', keys.results(K, cid, chunk), index) or ''
-  local node = decode(tonumber(index), record)
+  local ok, node = pcall(decode, tonumber(index), record)
+  if not ok then
+    record = unreadable(K, cid, index) -- until something sets it aside
+    node = decode(tonumber(index), record)
+  end
+  local outcome = nodes.outcome(K, cid, index, node.state)
   local origin, cause, source = '', '', nil
   if FINAL[node.state] and node.cause ~= '-' then
     source = string.match(node.cause, '%d+')
     local part = math.floor(tonumber(source) / CHUNK)
     origin = redis.call('HGET', keys.nodes(K, cid, part), source) or ''
-    cause = redis.call('HGET', keys.results(K, cid, part), source) or ''
+    cause = nodes.outcome(K, cid, source, string.sub(origin, 1, 1))
   end
+  local overdue = node.state == 'C' and redis.call('HGET', keys.meta(K, cid), 'overdue')
   local lane = node.lane and redis.call('HGET', keys.lanes(K, cid), node.lane) or ''
-  local body = redis.call('HGET', keys.bodies(K, cid, chunk), index) or ''
+  local body = kept(K, cid, keys.bodies, index)
   local names = canvas.named and nodes.names(K, cid, body, node.timing, source) or ''
-  return {record, body, outcome, origin, cause, lane, names}
+  return {record, body, outcome, origin, cause, lane, names, overdue or ''}
 end

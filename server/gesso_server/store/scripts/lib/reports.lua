@@ -47,9 +47,12 @@ local function extend(call, canvas, node, text)
     if op == 'replace' then
       replaced = true
       node.state = 'P'
+      graph.annex(call, canvas, node, tonumber(first), tonumber(count))
       nodes.touch(call, canvas.id, node)
     else
       local join, lasts = string.match(last, '^(%d+)/(.+)$')
+      local group = nodes.get(call, canvas.id, tonumber(join))
+      if group then graph.annex(call, canvas, group, tonumber(first), tonumber(count)) end
       joins.add_inputs(call, canvas, join, lasts)
     end
     graph.start(call, canvas, edges)
@@ -59,13 +62,14 @@ end
 
 local function failed_again(call, canvas, node, delay, most)
   node.failures = node.failures + 1
-  if node.failures > most then return graph.finish(call, canvas, node, 'F') end
+  if most >= 0 and node.failures > most then return graph.finish(call, canvas, node, 'F') end
   requeue(call, canvas, node, delay)
 end
 
 -- Apply how an attempt ended. Kinds: v value, e error, i ignored, r rejected for good, q rejected to be delivered again
--- after `delay` ms, y failed and to be retried after `delay` ms unless it failed more than `extra` times, p replaced.
--- `extra` of v and p: see `extend`. s is no end: a running attempt has set a state for itself. Returns A applied, or D, S, U as above. The caller takes it off what the session holds.
+-- after `delay` ms, y failed and to be retried after `delay` ms unless it failed more than `extra` times (-1 for any number),
+-- p replaced. `extra` of v and p: see `extend`. s is no end: a running attempt has set a state for itself. Returns A
+-- applied, or D, S, U as above. The caller takes it off what the session holds.
 function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, extra)
   local canvas, node = current(call, cid, index, attempt, nonce)
   if not canvas then return node end
@@ -74,14 +78,11 @@ function reports.outcome(call, cid, index, attempt, nonce, kind, blob, delay, ex
     return 'A'
   end
   leases.unfence(call, canvas, node)
-  if node.state == 'K' then
-    graph.finish(call, canvas, node, 'V')
-  elseif node.state == 'Q' or canvas.state == 'C' then -- or the cancelling has not come to it yet
-    graph.finish(call, canvas, node, 'C')
+  if node.state == 'K' or node.state == 'Q' or canvas.state == 'C' then -- or the cancelling has not come to it yet
+    leases.acknowledge(call, canvas, node)
   elseif kind == 'q' then
-    if node.deliveries >= MAX_DELIVERIES then
-      redis.call('ZADD', keys.dead(call.K, canvas.ns), call.now, cid .. ':' .. index)
-      graph.finish(call, canvas, node, 'D')
+    if leases.worn_out(node) then
+      dead.finish(call, canvas, node)
     else
       requeue(call, canvas, node, delay)
     end
@@ -117,6 +118,7 @@ end
 function reports.overrun(call, canvas, node, blob)
   local sid = graph.tell_holder(call, canvas, node, true)
   redis.call('HDEL', keys.held(call.K, sid), canvas.id .. ':' .. node.index)
+  graph.answered(call, canvas, node) -- or it would be told for as long as its session lives
   reports.outcome(call, canvas.id, node.index, node.deliveries, node.nonce, 'e', blob, 0, '')
 end
 

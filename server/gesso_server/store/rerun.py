@@ -1,0 +1,290 @@
+"""What of a final canvas is run again, and what is taken over; the records of the canvas that does it.
+
+- What succeeded is taken over, and so is what was ignored.
+- What failed or was cancelled is run again if a node at an end of the canvas needs it: one behind which nothing
+  stands, and that failed by itself or is the canvas's last. A failure that a join got along without, since it has
+  succeeded, is taken over.
+- What would have run behind something that is run again, is run again too.
+- Nodes that an error link added are not run again when their task is, but dropped: it adds others if it fails anew.
+- A task that was replaced waits for its replacement, of which what failed is run again.
+- A join counts anew what it keeps of its inputs.
+
+A canvas is read twice, in order of index: `Rerun.read` each record, `Rerun.decide`, then `Rerun.rewritten` each record.
+Only what did not succeed is kept in memory in between.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+
+from gesso_server.plan import Arrive, Counts, Open, Origin, Raise, Stand, Start, runs
+from gesso_server.store.records import Record, State, parse_edges, parse_record
+
+_ARRIVALS = re.compile(r"\+(\d+)")
+_EXTENT = re.compile(r"e\d+[:.\d]*")
+_RUN = re.compile(r":(\d+)\.(\d+)")
+_TAKEN_OVER = frozenset("SI")
+_OWN_END = frozenset({State.FAILED, State.DEAD, State.REVOKED, State.EXPIRED, State.CANCELLED})
+
+
+class NothingFailedError(Exception):
+    """Nothing of the canvas failed."""
+
+
+class IncompleteCanvasError(Exception):
+    """A group of the canvas was not read to its end, or one of its records could not be read."""
+
+
+class ForgottenError(Exception):
+    """A value that would be needed was forgotten."""
+
+
+class Rerun:
+    """Decides what of one canvas is run again."""
+
+    def __init__(self, last: int | None) -> None:
+        """Begin with the canvas's last node."""
+        self._last = last
+        self._failed: dict[int, str] = {}
+        self._arrived: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        self._arrivals: dict[int, list[tuple[int, int]]] = {}
+        """By quorum that failed, when its inputs succeeded, and which."""
+        self._instances: dict[int, int] = {}
+        """By base of the nodes that an error link added: the node that had failed."""
+        self._unreadable = False
+        self._forgotten: set[int] = set()
+        """Nodes without their value, and joins that have such an input."""
+        self._again: set[int] = set()
+        self._waiting: set[int] = set()
+        """Replaced tasks that wait for what is run again of their replacement."""
+        self._dropped: set[int] = set()
+        self.total = 0
+        """How many nodes the new canvas has."""
+
+    @property
+    def left(self) -> int:
+        """How many of its nodes have not ended."""
+        return len(self._again)
+
+    # --- reading -----------------------------------------------------------------------------
+
+    def read(self, index: int, text: str, *, forgotten: bool = False) -> None:
+        """Take a node's record in, the nodes in order of index.
+
+        Args:
+            index: Of the node.
+            text: Its record; empty for none.
+            forgotten: Whether it is a task that succeeded and whose value is not there any more.
+        """
+        if not text or not State(text[0]).final:  # staged once, and never in effect
+            return
+        self.total += 1
+        _, source, edges, timing = _static(text).split("|", 3)
+        self._unreadable = self._unreadable or timing == "?"
+        if source[:1] in {"f", "F"}:
+            self._instances[_base(timing)] = int(source[1:])
+        if text[0] not in _TAKEN_OVER:
+            self._failed[index] = text
+            if _counts(text) is Counts.QUORUM:
+                self._arrivals[index] = []
+            return
+        joins = list(map(int, _ARRIVALS.findall(edges)))
+        if forgotten:
+            self._forgotten.update((index, *joins))
+        for join in joins:
+            counts = self._arrived[join]
+            counts[0] += text[0] == "S"
+            counts[1] += 1
+            if text[0] == "S" and join in self._arrivals:
+                self._arrivals[join].append((parse_record(text).finish_ms or 0, index))
+
+    # --- deciding ----------------------------------------------------------------------------
+
+    def decide(self) -> None:
+        """Settle what is run again, once everything was read.
+
+        Raises:
+            NothingFailedError: If nothing is.
+            ForgottenError: If a value that it needs is not there any more.
+            IncompleteCanvasError: If a group that would be was not read to its end, or a record could not be read.
+        """
+        if self._unreadable:
+            raise IncompleteCanvasError
+        nodes = {index: parse_record(text) for index, text in self._failed.items()}
+        needed = _Needed(nodes, self._last)
+        self._again = needed.found
+        self._drop(nodes)
+        self._again -= self._dropped
+        if not self._again:
+            raise NothingFailedError
+        for index in self._again:
+            node = nodes[index]
+            if index in self._forgotten or (
+                _takes_value(self._failed[index]) and node.source in self._forgotten
+            ):
+                raise ForgottenError
+            timing = self._failed[index].rsplit("|", 1)[1]
+            if nodes[index].join and "o" in timing:
+                raise IncompleteCanvasError
+        self._waiting = {index for index in self._again if index in needed.standing}
+
+    def _drop(self, nodes: dict[int, Record]) -> None:
+        """Find what error links added whose task is run again, and what replaced such."""
+        gone: set[int] = set()
+        for base, failed in sorted(self._instances.items()):
+            outer = nodes[failed].base if failed in nodes else 0
+            if failed in self._again or (outer and outer in gone):
+                gone.add(base)
+        ranges: list[range] = []
+        for index in sorted(nodes):
+            node = nodes[index]
+            behind_failure = node.origin is Origin.FAILURE and node.source in self._again
+            if behind_failure or (node.base and node.base in gone) or any(index in each for each in ranges):
+                self._dropped.add(index)
+                if not node.join:
+                    ranges += _extent(self._failed[index])
+
+    # --- writing -----------------------------------------------------------------------------
+
+    def rewritten(self, index: int, text: str, shift_ms: int) -> str | None:
+        """Return the record of a node in the new canvas; None when it has none.
+
+        Args:
+            index: Of the node.
+            text: Its record in the old one.
+            shift_ms: What is added to its times, which count from when its canvas was accepted.
+        """
+        if not text or not State(text[0]).final:
+            return None
+        join = _static(text).startswith("J")
+        if index in self._dropped:
+            return f"N{'0,0,-,-,0' if join else '0,0,0,-,0,-'}/{_static(text)}"
+        if index not in self._again:
+            return _shifted(text, shift_ms, join=join)
+        if join:
+            return self._opened(index, text)
+        if index in self._waiting:
+            return f"P0,0,0/{_static(text)}"
+        return f"W/{_static(text)}"
+
+    def _opened(self, index: int, text: str) -> str:
+        succeeded, ended = self._arrived.get(index, (0, 0))
+        head, timing = _static(text).rsplit("|", 1)
+        last = text[1:].partition("/")[0].split(",")[3]
+        if last != "-" and int(last) in self._failed:
+            last = "-"
+        return f"O{succeeded},{ended},-,{last}/{head}|{timing.lstrip('l')}"
+
+    def starts(self) -> Iterator[str]:
+        """Yield the edges that the new canvas begins with, as text: those that open joins before the others."""
+        opened: list[int] = []
+        lanes: dict[str, list[int]] = defaultdict(list)
+        for index in sorted(self._again - self._waiting):
+            first, source, _, _ = _static(self._failed[index]).split("|", 3)
+            before = int(source[1:]) if source else None
+            if before is not None and before in self._again:
+                continue
+            if first.startswith("J"):
+                opened.append(index)
+            else:
+                lanes[first].append(index)
+        for run in runs(opened):
+            yield f"){run.first},{run.count},{run.stride}"
+        for lane, indexes in lanes.items():
+            for run in runs(indexes):
+                yield f">{run.first},{run.count},{run.stride},{lane}"
+
+    def arrivals(self) -> Iterator[tuple[int, int]]:
+        """Yield quorums that are run again, each with an input that it keeps, in the order in which these succeeded."""
+        for join in self._again & self._arrivals.keys():
+            for _, index in sorted(self._arrivals[join]):
+                yield join, index
+
+
+class _Needed:
+    """Finds which of the nodes that failed are run again."""
+
+    def __init__(self, nodes: dict[int, Record], last: int | None) -> None:
+        self._nodes = nodes
+        self._inputs: dict[int, list[int]] = defaultdict(list)
+        self.standing: dict[int, int] = {}
+        """By replaced task, the last node of its replacement, where that failed."""
+        self.found: set[int] = set()
+        ends = [index for index, node in nodes.items() if self._is_end(index, node, last)]
+        for index in ends:
+            self._need(index)
+        self._follow()
+
+    def _is_end(self, index: int, node: Record, last: int | None) -> bool:
+        """Take note of a node's edges; return whether the canvas needs it for its own sake."""
+        free = True
+        for edge in parse_edges(node.edges):
+            match edge:
+                case Arrive(join):
+                    self._inputs[join].append(index)
+                case Stand(replaced):
+                    self.standing[replaced] = index
+                case Start(on_failure=True) | Open(on_failure=True) | Raise():
+                    continue
+                case _:
+                    pass
+            free = False
+        return index == last or (free and node.state in _OWN_END)
+
+    def _need(self, index: int) -> None:
+        """Mark a node, and what failed before it."""
+        stack = [index]
+        while stack:
+            index = stack.pop()
+            node = self._nodes.get(index)
+            if node is None or index in self.found:
+                continue
+            self.found.add(index)
+            if node.source is not None and node.origin is not Origin.FAILURE:
+                stack.append(node.source)
+            stack += self._inputs.get(index, ())
+            if index in self.standing:
+                stack.append(self.standing[index])
+
+    def _follow(self) -> None:
+        """Mark what stands behind nodes that are marked."""
+        for index in sorted(self._nodes):
+            node = self._nodes[index]
+            if node.source in self.found and node.origin is not Origin.FAILURE:
+                self._need(index)
+
+
+def _static(text: str) -> str:
+    return text.partition("/")[2]
+
+
+def _takes_value(text: str) -> bool:
+    return _static(text).split("|", 2)[1][:1] in {"T", "J"}
+
+
+def _base(timing: str) -> int:
+    _, _, base = timing.rpartition("b")
+    return int(base) if base.isdecimal() else 0
+
+
+def _counts(text: str) -> Counts | None:
+    first = _static(text).partition("|")[0]
+    return Counts(first.split(",")[1]) if first.startswith("J") else None
+
+
+def _extent(text: str) -> list[range]:
+    """Return the nodes that a task was replaced with."""
+    found = _EXTENT.search(text.rsplit("|", 1)[1])
+    pairs = _RUN.findall(found.group()) if found else []
+    return [range(int(first), int(first) + int(count)) for first, count in pairs]
+
+
+def _shifted(text: str, shift_ms: int, *, join: bool) -> str:
+    dynamic, _, static = text[1:].partition("/")
+    parts = dynamic.split(",")
+    for at in (4,) if join else (4, 5):
+        if at < len(parts) and parts[at] != "-":
+            parts[at] = str(int(parts[at]) + shift_ms)
+    return f"{text[0]}{','.join(parts)}/{static}"
