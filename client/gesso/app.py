@@ -21,7 +21,7 @@ from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
 
-from gesso import connection
+from gesso import connection, retrying
 from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app, signature
 from gesso.canvas.wire_options import write_options
 from gesso.connection import Coordinator, End
@@ -87,7 +87,9 @@ class App:
         self._address: str | None = None
         self._tasks: dict[str, Task[..., Any]] = {}
         self._error_classes: dict[str, type[BaseException]] = {}
-        _check_options(f"App({name!r})", options)
+        shared = dict(options)
+        retrying.taken(shared)
+        _check_options(f"App({name!r})", shared)
         set_current_app(self)
 
     def __repr__(self) -> str:
@@ -152,7 +154,8 @@ class App:
                 as many a second.
             concurrency_limit: How many of it workers may hold at one time, over all workers.
             base: A subclass of `Task` to make it of, for its hooks and whatever else it has. None means `Task`.
-            options: Given to every signature of it: `queue`, `priority`, `time_limit`, `retry`, ...
+            options: Given to every signature of it: `queue`, `priority`, `time_limit`, `retry`, ...; and how it is
+                retried, see `gesso.retrying.Retrying`: `autoretry_for`, `retry_backoff`, `max_retries`, ...
 
         Raises:
             TypeError: If there is no such option, or another task has the name.
@@ -160,16 +163,18 @@ class App:
 
         def declare(declared: Callable[..., Any]) -> Task[..., Any]:
             kind = _task_class(base, is_coroutine=inspect.iscoroutinefunction(declared))
+            chosen = {**self.options, **options}
             made = kind(
                 self,
                 declared,
                 name=name or self._default_name(declared),
                 bind=bind,
                 typing=self.typing if typing is None else typing,
-                options={**self.options, **options},
+                retrying=retrying.taken(chosen),
+                options=chosen,
             )
             made.limit = Limit(key=made.name, rate=rate_limit, concurrency=concurrency_limit, declared=True)
-            _check_options(made.name, options)
+            _check_options(made.name, chosen)
             for error in throws:
                 self.register_error(error)
             self._enter(made)
@@ -220,12 +225,19 @@ class App:
         """
         return cast("AsyncResult[Any]", Signature(name, args, kwargs, options, app=self).apply_async())
 
-    def send(self, canvas: Canvas, *, wait: bool = False) -> Any:  # noqa: ARG002 - waiting costs nothing more
+    def send(
+        self,
+        canvas: Canvas,
+        *,
+        wait: bool = False,  # noqa: ARG002 - waiting costs nothing more
+        deadline: Timeout = None,
+    ) -> Any:
         """Submit a canvas as it is, and return the result of its last task or group.
 
         Args:
             canvas: Is not changed.
             wait: Whether the caller is going to wait for the value at once.
+            deadline: How long the whole canvas may take; nothing to a canvas that is run eagerly. None for no limit.
 
         Returns:
             An AsyncResult or a GroupResult; None for an empty chain.
@@ -237,7 +249,9 @@ class App:
         """
         if self.always_eager:
             return self.apply(canvas)
-        request, groups = submission(canvas, error_links_on_header=self.allow_error_cb_on_chord_header)
+        request, groups = submission(
+            canvas, error_links_on_header=self.allow_error_cb_on_chord_header, deadline=deadline
+        )
         if not groups:
             return self._submit(request, canvas.id)
         response = self.coordinator.stream(request, groups)

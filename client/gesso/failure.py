@@ -26,6 +26,7 @@ TYPE_BYTES = 256
 MESSAGE_BYTES = 16 << 10
 TRACEBACK_BYTES = 64 << 10
 NOTE_COUNT = 32
+BASE_COUNT = 32
 CAUSE_DEPTH = 16
 # Ours: what a note or the arguments may take, so that sixteen causes stay under a frame's 2 MiB.
 NOTE_BYTES = 1 << 10
@@ -66,6 +67,12 @@ def type_name(kind: type[BaseException]) -> str:
     return f"{kind.__module__}.{kind.__qualname__}"
 
 
+def base_types(kind: type[BaseException]) -> list[str]:
+    """Return the names of the classes that `kind` derives from, nearest first."""
+    bases = kind.__mro__[1:-1][:BASE_COUNT]  # without itself and `object`
+    return [_cut(type_name(base), TYPE_BYTES) for base in bases]
+
+
 # --- to a message ------------------------------------------------------------------------------
 
 
@@ -85,6 +92,7 @@ def to_task_error(error: BaseException, *, final: bool = False) -> task_error_pb
     result = chain[0]
     result.traceback = _cut(_traceback(error), TRACEBACK_BYTES)
     result.final = final
+    result.base_types.extend(base_types(type(error)))
     return result
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gesso import codec
+from gesso.canvas.retry import RetryPolicy
 from gesso.v1 import payload_pb2
 
 __all__ = ["Asked", "Request", "allow_join_result", "current_request", "joining_allowed"]
@@ -35,6 +36,8 @@ class Asked:
     """Whether it is asked to end, because its result is no longer wanted."""
     state_set: Callable[[], object] | None = None
     """Called, in the task's thread, when it has set a state."""
+    spent: BaseException | None = None
+    """The error that it ends with for good, having asked to be retried too often. None when it has not."""
 
     def set_state(self, state: str, meta: Any) -> None:
         """Set a state.
@@ -83,6 +86,8 @@ class Request:
     """Keyword arguments."""
     retries: int = 0
     """How often it has failed by itself so far."""
+    retry: RetryPolicy | None = None
+    """The retry policy that it was sent with. None means as the task declares."""
     attempt: int = 1
     """Number of the delivery, from 1."""
     delivery_info: Mapping[str, Any] = field(default_factory=dict)

@@ -6,6 +6,8 @@ from uuid import uuid4
 
 from gesso.canvas import Canvas, wire
 from gesso.canvas.wire import OpenGroup
+from gesso.canvas.wire_options import seconds, write_span
+from gesso.deadline import Timeout
 from gesso.errors import InvalidCanvas
 from gesso.growing import read_ahead, split
 from gesso.publishing import publish
@@ -24,13 +26,14 @@ _ROOM_BYTES = 4 << 10
 
 
 def submission(
-    canvas: Canvas, *, error_links_on_header: bool = False
+    canvas: Canvas, *, error_links_on_header: bool = False, deadline: Timeout = None
 ) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]:
     """Return the request for a canvas, under a new request id, and what of it is still to be read.
 
     Args:
         canvas: Is not changed.
         error_links_on_header: Whether a chord body's error links run for each failed member of the header, too.
+        deadline: How long it may take as a whole. None for no limit.
 
     Returns:
         The request, and its groups that grow: those whose generator goes on, or all when the canvas is too large for
@@ -45,11 +48,16 @@ def submission(
     groups = read_ahead(message, opened) if opened else []
     if message.ByteSize() > REQUEST_BYTES - _ROOM_BYTES:
         groups += split(message)
-    return submission_of(message), groups
+    return submission_of(message, deadline=deadline), groups
 
 
-def submission_of(message: canvas_pb2.Canvas) -> pb.SubmitCanvasRequest:
-    """Return the request for a canvas that is a message already, under a new request id."""
+def submission_of(message: canvas_pb2.Canvas, *, deadline: Timeout = None) -> pb.SubmitCanvasRequest:
+    """Return the request for a canvas that is a message already, under a new request id.
+
+    Raises:
+        TypeError: If the deadline is no span.
+        ValueError: If it is not positive.
+    """
     publish(message)
     trace = current_trace()
     request = current_request.get()
@@ -60,6 +68,10 @@ def submission_of(message: canvas_pb2.Canvas) -> pb.SubmitCanvasRequest:
         tracestate=trace.tracestate,
         submitter_node_id=(request.node_id or "") if request is not None else "",
     )
+    if deadline is not None:
+        if not seconds("deadline", deadline):
+            raise ValueError("deadline= is more than 0 seconds.")
+        write_span("deadline", deadline, made.deadline)
     size = made.ByteSize()
     if size > REQUEST_BYTES:
         raise InvalidCanvas(

@@ -16,6 +16,7 @@ from gesso.lifecycle import Hooks
 from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.result import AsyncResult
+from gesso.retrying import Retrying, retried
 
 __all__ = ["AsyncTask", "Task"]
 
@@ -35,6 +36,7 @@ class Task(Hooks, Generic[P, R]):
         bind: Whether the function's first argument is this task, as `self`.
         typing: Whether arguments are checked against the function when it is sent.
         options: Given to every signature of it, such as `queue`, `priority`, `time_limit`.
+        retrying: When it is run again.
 
     Attributes:
         limit: How much of it may be done at a time; workers tell the coordinator.
@@ -49,6 +51,7 @@ class Task(Hooks, Generic[P, R]):
         bind: bool = False,
         typing: bool = True,
         options: Mapping[str, Any] | None = None,
+        retrying: Retrying = Retrying(),  # noqa: B008 - it is frozen
     ) -> None:
         self.app = app
         self.name = name
@@ -57,7 +60,10 @@ class Task(Hooks, Generic[P, R]):
         self.options: dict[str, Any] = dict(options or {})
         self.limit = Limit(key=name, declared=True)
         self.function = function
-        self.run: Callable[..., R] = functools.partial(function, self) if bind else function
+        self.retrying = retrying
+        self.run: Callable[..., R] = retried(
+            self, functools.partial(function, self) if bind else function, retrying
+        )
         functools.update_wrapper(self, function)
 
     def __repr__(self) -> str:
@@ -167,27 +173,60 @@ class Task(Hooks, Generic[P, R]):
         """End this attempt, and have the task run again under the same id.
 
         Args:
-            exc: What it ends with when there are no more attempts. None means the error being handled, or
-                a MaxRetriesExceededError.
+            exc: What it ends with when there are no more attempts. None means a MaxRetriesExceededError.
             throw: Whether the Retry is raised. Otherwise it is returned, for the task to raise.
-            countdown: Seconds until then. None means as its retry policy says.
+            countdown: Seconds until then. None means as the retry policy says that it was sent with, or else the task's
+                `default_retry_delay`.
             eta: When, instead of a countdown.
-            max_retries: How many retries at the most. None means as its retry policy says.
+            max_retries: How many retries at the most. None means as that policy says, or else the task.
 
         Raises:
             Retry: Let it pass.
-            Exception: What it would end with, when the task was called as a plain function.
+            MaxRetriesExceededError: If it was retried so often already, and `exc` is None.
+            Exception: `exc` in that case; or what it would end with, when the task was called as a plain function.
         """
-        handled = sys.exc_info()[1]
+        request, handled = self.request, sys.exc_info()[1]
         last = exc if exc is not None else handled
-        if self.request.called_directly and last is not None:
+        if request.called_directly and last is not None:
             raise last
+        most = self._most_retries(max_retries)
+        if most is not None and request.retries >= most and not request.called_directly:
+            raise self._spent(exc, most)
         if last is None:
             last = MaxRetriesExceededError(f"{self.name} asked to be run again more often than it may.")
-        retry = Retry(exc=last, when=eta if eta is not None else countdown, max_retries=max_retries)
+        when = eta if eta is not None else countdown
+        if when is None and request.retry is None:
+            when = self.retrying.default_retry_delay
+        retry = Retry(exc=last, when=when, max_retries=most, unlimited=most is None)
         if throw:
             raise retry from exc
         return retry
+
+    @property
+    def max_retries(self) -> int | None:
+        """How many retries at the most. None means any number."""
+        return self.retrying.max_retries
+
+    @property
+    def default_retry_delay(self) -> float:
+        """How many seconds a retry waits, where nothing else says."""
+        return self.retrying.default_retry_delay
+
+    def _most_retries(self, given: int | None) -> int | None:
+        if given is not None:
+            return given
+        policy = self.request.retry
+        return self.max_retries if policy is None else policy.most
+
+    def _spent(self, exc: BaseException | None, most: int) -> BaseException:
+        """Return what the attempt ends with for good."""
+        error = exc
+        if error is None:
+            error = MaxRetriesExceededError(
+                f"{self.name}[{self.request.id}] was retried {most} times already."
+            )
+        self.request.asked.spent = error
+        return error
 
     def replace(self, canvas: Element) -> NoReturn:
         """End this attempt, and have `canvas` take the task's place.

@@ -113,11 +113,15 @@ def _raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
             message = wire.encode(canvas, error_links_on_header=on_header)
             return Outcome(replacement=Outcome.Replacement(canvas=message))
         case _:
-            return Outcome(error=to_task_error(error, final=isinstance(error, WorkerError)))
+            return Outcome(
+                error=to_task_error(error, final=isinstance(error, WorkerError) or error is asked.spent)
+            )
 
 
 def _retry(error: Retry) -> Outcome.Retry:
-    retry = Outcome.Retry(error=to_task_error(error.exc or error), max_retry_count=error.max_retries)
+    retry = Outcome.Retry(
+        error=to_task_error(error.exc or error), max_retry_count=error.max_retries, unlimited=error.unlimited
+    )
     if error.when is not None:
         retry.delay.CopyFrom(_delay(error.when))
     return retry

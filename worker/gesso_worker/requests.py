@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from gesso.canvas.retry import RetryPolicy
+from gesso.canvas.wire_options import read_options
 from gesso.request import Asked, Request
 from gesso.v1.signature_pb2 import SignatureOptions
 from gesso.v1.worker_service_pb2 import Assignment
@@ -27,6 +29,7 @@ def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked:
         args=arguments.args,
         kwargs=arguments.kwargs,
         retries=assignment.failure_count,
+        retry=_policy(options),
         attempt=token.attempt,
         delivery_info=_delivery(options, token.attempt),
         stamps={key: [json.loads(text) for text in stamp.values] for key, stamp in assignment.stamps.items()},
@@ -48,6 +51,14 @@ def _delivery(options: SignatureOptions, attempt: int) -> dict[str, Any]:
     if options.HasField("priority"):
         info["priority"] = options.priority
     return info
+
+
+def _policy(options: SignatureOptions) -> RetryPolicy | None:
+    return (
+        RetryPolicy.of(read_options(SignatureOptions(retry=options.retry))["retry"])
+        if options.HasField("retry")
+        else None
+    )
 
 
 def _seconds(options: SignatureOptions, name: str) -> float | None:

@@ -14,6 +14,7 @@ from gesso.aio.result import AsyncResult, Result, result_of
 from gesso.app import App
 from gesso.canvas import Canvas, Group, Signature, current_app
 from gesso.control import revocation, stamped_revocation
+from gesso.deadline import Timeout
 from gesso.publishing import published
 from gesso.submission import submission
 from gesso.task import Task
@@ -30,9 +31,15 @@ class _Sender:
     def __init__(self, app: App) -> None:
         self._app = app
 
-    def send(self, canvas: Any, *, wait: bool = False) -> Any:  # noqa: ARG002 - waiting costs nothing more
+    def send(
+        self,
+        canvas: Any,
+        *,
+        wait: bool = False,  # noqa: ARG002 - waiting costs nothing more
+        deadline: Timeout = None,
+    ) -> Any:
         """Return a coroutine that submits a canvas."""
-        return send(canvas, self._app)
+        return send(canvas, self._app, deadline=deadline)
 
     def apply(self, canvas: Any, *, throw: bool | None = None) -> Any:
         """Return a coroutine that runs a canvas in this process."""
@@ -134,12 +141,13 @@ def _sent(canvas: Any) -> Canvas:
     return sent
 
 
-async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
+async def send(canvas: Canvas, app: App | None = None, *, deadline: Timeout = None) -> Result[Any] | None:
     """Submit a canvas as it is, and return the result of its last task or group.
 
     Args:
         canvas: Is not changed.
         app: What sends it. None means its own, or the current one.
+        deadline: As `Canvas.apply_async` takes it.
 
     Raises:
         GessoError: If it was refused, or no coordinator answered in time.
@@ -147,7 +155,8 @@ async def send(canvas: Canvas, app: App | None = None) -> Result[Any] | None:
     home = app if app is not None else cast("App", canvas.app)
     if home.always_eager:
         return await apply_here(canvas, home)
-    request, groups = submission(canvas, error_links_on_header=home.allow_error_cb_on_chord_header)
+    on_header = home.allow_error_cb_on_chord_header
+    request, groups = submission(canvas, error_links_on_header=on_header, deadline=deadline)
     coordinator = registry.shared(home.address)
     if groups:
         response = await coordinator.stream(request, groups)

@@ -360,7 +360,7 @@ def taken_options(options: Mapping[str, Any]) -> Options:
         if key in LINKS:
             taken[key] = [as_canvas(one) for one in (value if isinstance(value, (list, tuple)) else [value])]
         else:
-            taken[key] = opts.container_copy(opts.normal(value))
+            taken[opts.option_name(key, value)] = opts.container_copy(opts.normal(value))
     return taken
 
 

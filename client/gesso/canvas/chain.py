@@ -24,6 +24,7 @@ from gesso.canvas.printing import Parts
 from gesso.canvas.running import Running
 from gesso.canvas.sender import Sender
 from gesso.canvas.stamping import Stamping
+from gesso.deadline import Timeout
 
 
 @kind("chain", task="celery.chain")
@@ -185,9 +186,9 @@ class Chain(Canvas):
             self.tasks[0].merge((), {}, opts.handed_down(self.options))
         return [deep for step in self.tasks for deep in _flat(step)]
 
-    def submit(self, *, wait: bool) -> Any:
+    def submit(self, *, wait: bool, deadline: Timeout = None) -> Any:
         """Send it as it is. An empty chain is not sent, and has no result: None."""
-        return super().submit(wait=wait) if self.tasks else None
+        return super().submit(wait=wait, deadline=deadline) if self.tasks else None
 
     def heads(self) -> Iterator[Running]:
         """Yield the first tasks."""

@@ -15,6 +15,7 @@ from gesso.canvas.printing import Parts
 from gesso.canvas.running import Running
 from gesso.canvas.sender import Sender
 from gesso.canvas.stamping import Stamping
+from gesso.deadline import Timeout
 
 
 @kind("chord", task="celery.chord")
@@ -218,7 +219,7 @@ class Chord(Canvas):
             called.complete(as_element(body))
         return called.submit(wait=False)
 
-    def submit(self, *, wait: bool) -> Any:
+    def submit(self, *, wait: bool, deadline: Timeout = None) -> Any:
         """Send it as it is.
 
         Raises:
@@ -226,7 +227,7 @@ class Chord(Canvas):
         """
         if self.body is None:
             raise TypeError("A chord is sent with a body: chord(header)(body) or chord(header, body).")
-        return super().submit(wait=wait)
+        return super().submit(wait=wait, deadline=deadline)
 
     def heads(self) -> Iterator[Running]:
         """Yield the first tasks of the header, if they are known."""

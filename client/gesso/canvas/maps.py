@@ -19,6 +19,7 @@ from gesso.canvas.lazy import Lazy
 from gesso.canvas.printing import Parts, name
 from gesso.canvas.sender import Sender
 from gesso.canvas.signature import Named, Signature, signature
+from gesso.deadline import Timeout
 
 
 class OverItems(Signature[list[Any]]):
@@ -178,9 +179,9 @@ class Chunks(OverItems):
         """Submit the group and return its GroupResult."""
         return self.group().apply_async(**options)
 
-    def submit(self, *, wait: bool) -> Any:
+    def submit(self, *, wait: bool, deadline: Timeout = None) -> Any:
         """Send the group."""
-        return self.group().submit(wait=wait)
+        return self.group().submit(wait=wait, deadline=deadline)
 
     def parts(self) -> Parts:
         """Return it as a call, in parts."""

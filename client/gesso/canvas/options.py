@@ -39,9 +39,10 @@ def merge(stored: Options, given: Mapping[str, Any]) -> None:
     Stamps are not options in this sense: those that are stored stay, and names are added up.
     """
     stamps = stored.get(STAMPED, ())
-    for key, value in given.items():
-        if value is None or key in stamps:
+    for given_key, value in given.items():
+        if value is None or given_key in stamps:
             continue
+        key = option_name(given_key, value)
         if key == STAMPED:
             stored[STAMPED] = sorted({*stamps, *value})
             continue
@@ -49,6 +50,11 @@ def merge(stored: Options, given: Mapping[str, Any]) -> None:
         rival = _RIVALS.get(key)
         if rival is not None and given.get(rival) is None:
             stored.pop(rival, None)
+
+
+def option_name(key: str, value: Any) -> str:
+    """Return what an option is stored as: Celery's `retry_policy` is about publishing, but not for such a value."""
+    return "retry" if isinstance(value, RetryPolicy) else key
 
 
 def replace(stored: Options, given: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from gesso.canvas import current
 from gesso.canvas.sender import Sender
+from gesso.deadline import Timeout
 
 
 class Running(ABC):
@@ -50,6 +51,8 @@ class Running(ABC):
         self,
         args: Iterable[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
+        *,
+        deadline: Timeout = None,
         **options: Any,
     ) -> Any:
         """Submit it and return its AsyncResult or GroupResult.
@@ -57,6 +60,8 @@ class Running(ABC):
         Args:
             args: Go before the stored ones, of the first tasks of a canvas.
             kwargs: Win over the stored ones, likewise.
+            deadline: How long the whole canvas may take; what has not ended then is cancelled, and `get` raises
+                `DeadlineExceeded`. None for no limit.
             options: Win over the stored ones: `countdown`, `eta`, `expires`, `queue`, `priority`,
                 `retry`, `task_id`, `link`, `link_error`, `headers`, ... None changes nothing.
 
@@ -64,7 +69,7 @@ class Running(ABC):
             TypeError: If a task that is local does not take its arguments.
             ValueError: If an option is out of bounds.
         """
-        return self.called(args, kwargs, options).submit(wait=False)
+        return self.called(args, kwargs, options).submit(wait=False, deadline=deadline)
 
     def delay(self, *args: Any, **kwargs: Any) -> Any:
         """Submit it with more arguments; the short form of `apply_async`."""
@@ -111,10 +116,10 @@ class Running(ABC):
         """Return what is sent for a call: this very canvas when the call adds nothing."""
         return self.clone(args, kwargs, **options) if args or kwargs or options else self
 
-    def submit(self, *, wait: bool) -> Any:
+    def submit(self, *, wait: bool, deadline: Timeout = None) -> Any:
         """Send it as it is."""
         self.check_heads()
-        return self.app.send(self, wait=wait)
+        return self.app.send(self, wait=wait, deadline=deadline)
 
     def check_heads(self) -> None:
         """Check the arguments of the first tasks, where these are local and ask for it.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from gesso.deadline import Timeout
+
 
 class Sender(Protocol):
     """Runs what the canvas package builds. `gesso.App` is one.
@@ -13,12 +15,13 @@ class Sender(Protocol):
     A sender reads a canvas and never changes it.
     """
 
-    def send(self, canvas: Any, *, wait: bool = False) -> Any:
+    def send(self, canvas: Any, *, wait: bool = False, deadline: Timeout = None) -> Any:
         """Submit a canvas and return its AsyncResult or GroupResult.
 
         Args:
             canvas: Carries everything that is to be sent, call-time arguments and options included.
             wait: Whether the caller is going to wait for the value at once.
+            deadline: How long the whole canvas may take. None for no limit.
         """
         ...
 

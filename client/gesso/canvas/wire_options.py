@@ -178,6 +178,7 @@ def _headers(value: Any, out: SignatureOptions) -> None:
 def _retry(value: Any, out: SignatureOptions) -> None:
     if isinstance(value, bool):
         return  # Celery's word on whether to publish again, which is always so here
+    out.retry.SetInParent()
     for key, item in value.items():
         match key:
             case "max_retries":
@@ -190,10 +191,6 @@ def _retry(value: Any, out: SignatureOptions) -> None:
                 getattr(out.retry, key).extend(item)
             case _:
                 raise TypeError(f"A retry policy has no {key!r}.")
-
-
-def _max_retries(value: Any, out: SignatureOptions) -> None:
-    out.retry.max_retry_count = value
 
 
 def _read_retry(message: SignatureOptions) -> Read:
@@ -242,7 +239,6 @@ _WRITERS: Mapping[str, Write] = {
     "expires": _expires,
     "headers": _headers,
     "retry": _retry,
-    "max_retries": _max_retries,
     "result_serializer": _same("result_encoding"),
 }
 

@@ -19,9 +19,10 @@ from gesso.arity import accepts_failure
 from gesso.canvas import Canvas, Signature
 from gesso.canvas.maps import OverItems
 from gesso.canvas.options import Options
+from gesso.canvas.retry import DEFAULT_MAX_RETRIES
 from gesso.eager.node import Fate, Node
-from gesso.errors import Ignore, Reject, Replace, Retry, WorkerLost
-from gesso.failure import Classes, from_task_error, to_task_error
+from gesso.errors import Ignore, Reject, Replace, Retry, TaskPredicate, WorkerLost
+from gesso.failure import Classes, base_types, from_task_error, to_task_error, type_name
 from gesso.lifecycle import Hooks
 from gesso.request import Asked, Request, current_request
 from gesso.v1.task_error_pb2 import TaskError
@@ -29,8 +30,6 @@ from gesso.v1.task_error_pb2 import TaskError
 #: The node whose function runs in this context. None outside of functions that are run here.
 current_node: ContextVar[Node | None] = ContextVar("gesso_current_node", default=None)
 
-#: How often a task is retried that does not say how often.
-_RETRY_COUNT = 3
 #: How often a task is delivered that keeps asking for it.
 _DELIVERY_COUNT = 20
 
@@ -72,14 +71,26 @@ class Invocation:
         """Return whether there is to be another attempt, and count the retries."""
         match error:
             case Retry():
-                most = _retry_count(self.sig.options) if error.max_retries is None else error.max_retries
-                goes_on = self.node.retries < most
-                self.node.retries += goes_on
-                return goes_on
+                most = error.max_retries
+                if most is None:
+                    most = DEFAULT_MAX_RETRIES if request.retry is None else request.retry.most
+                return self._counted(most, unlimited=error.unlimited)
             case Reject():
-                return error.requeue and request.attempt < _DELIVERY_COUNT
-            case _:
+                return error.requeue and request.attempt - self.node.retries < _DELIVERY_COUNT
+            case TaskPredicate():
                 return False
+            case _:
+                policy = request.retry
+                types = [type_name(type(error)), *base_types(type(error))]
+                if policy is None or error is request.asked.spent or not policy.retries(types):
+                    return False
+                return self._counted(policy.most)
+
+    def _counted(self, most: int, *, unlimited: bool = False) -> bool:
+        """Return whether the task is run again after a failure, and count it if so."""
+        goes_on = unlimited or self.node.retries < most
+        self.node.retries += goes_on
+        return goes_on
 
     def _end(self, error: BaseException, request: Request) -> Canvas | None:
         """End as what was raised says; return what it is to be replaced with, if that is it."""
@@ -167,14 +178,6 @@ def passed(value: Any, encoding: str = codec.DEFAULT) -> Any:
         EncodeError: If it has no form in the encoding.
     """
     return codec.decode(codec.encode(value, encoding))
-
-
-def _retry_count(options: Options) -> int:
-    policy = options.get("retry")
-    count: int | None = options.get("max_retries")
-    if count is None and isinstance(policy, dict):
-        count = policy.get("max_retries")
-    return _RETRY_COUNT if count is None else count
 
 
 def _finished(value: Any) -> Any:

@@ -19,6 +19,7 @@ from gesso.canvas import options as opts
 from gesso.canvas.base import without_ids
 from gesso.canvas.maps import OverItems
 from gesso.canvas.options import Options
+from gesso.canvas.retry import RetryPolicy
 from gesso.canvas.wire_options import write_stamps
 from gesso.eager.attempts import Invocation, failure_input, stored_arguments
 from gesso.eager.node import Fate, Node, Stamps, last_task
@@ -222,6 +223,7 @@ class Evaluator:
             task=node.task,
             args=args,
             kwargs=kwargs,
+            retry=_retry_policy(sig.options),
             delivery_info=_delivery(sig.options),
             stamps={key: [json.loads(text) for text in stamp.values] for key, stamp in node.stamps.items()},
             headers=dict(sig.options.get("headers") or {}),
@@ -381,6 +383,11 @@ def _unique(links: Any) -> list[Canvas]:
         if link not in found:
             found.append(link)
     return found
+
+
+def _retry_policy(options: Options) -> RetryPolicy | None:
+    plain = options.get("retry")
+    return RetryPolicy.of(plain) if isinstance(plain, Mapping) else None
 
 
 def _delivery(options: Options) -> dict[str, Any]:

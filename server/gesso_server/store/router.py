@@ -42,7 +42,7 @@ _LOOK_S = 1.0
 _LOOK_SOON_S = 0.1
 """How often at the most, when something is in the way."""
 _REDIRECTIONS = 5
-_ACKNOWLEDGED = frozenset({"submit", "naming_set", "grow_join"})
+_ACKNOWLEDGED = frozenset({"submit", "naming_set", "grow_join", "rerun_begin", "rerun_submit"})
 """Functions after which a client is told that a canvas is accepted."""
 _UNAVAILABLE = (
     "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED",

@@ -17,7 +17,7 @@ class Recorder:
         self.sent: list[Canvas] = []
         self.waited: list[bool] = []
 
-    def send(self, canvas: Canvas, *, wait: bool = False) -> Value:
+    def send(self, canvas: Canvas, *, wait: bool = False, deadline: object = None) -> Value:  # noqa: ARG002
         """Remember a canvas."""
         self.sent.append(canvas)
         self.waited.append(wait)

@@ -113,7 +113,6 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
         ({"shadow": "s", "concurrency_key": "k"}, {"shadow": "s", "concurrency_key": "k"}),
         ({"result_serializer": "json+zlib"}, {"result_encoding": "json+zlib"}),
         ({"retry": True, "retry_policy": {"max_retries": 1}, "routing_key": "x", "exchange": "y"}, {}),
-        ({"max_retries": 5}, {"retry": {"max_retry_count": 5}}),
         ({"retry": RetryPolicy(max_retries=0)}, {"retry": {"max_retry_count": 0}}),
         (
             {

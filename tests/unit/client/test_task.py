@@ -23,7 +23,7 @@ class Recorder(App):
         super().__init__("proj", **options)
         self.sent: list[Any] = []
 
-    def send(self, canvas: Any, *, wait: bool = False) -> Any:  # noqa: ARG002
+    def send(self, canvas: Any, *, wait: bool = False, deadline: object = None) -> Any:  # noqa: ARG002
         """Keep the canvas."""
         self.sent.append(canvas)
         return AsyncResult("an-id", self)

@@ -101,7 +101,7 @@ def test_ignored_task_keeps_the_state_that_it_set() -> None:
 
 
 def test_retry_carries_what_to_end_with() -> None:
-    """The error that was given, else the one being handled, else that it asked too often."""
+    """The error that was given, else the one being handled, else that it asked too often; and the task's own limits."""
 
     def given(self: Task[..., Any]) -> None:
         self.retry(exc=KeyError("given"), countdown=2, max_retries=5)
@@ -118,7 +118,8 @@ def test_retry_carries_what_to_end_with() -> None:
     assert errors == [KeyError, FileNotFoundError, MaxRetriesExceededError]
     assert outcomes[0].retry.delay.ToSeconds() == 2
     assert outcomes[0].retry.max_retry_count == 5
-    assert not outcomes[1].retry.HasField("max_retry_count")
+    assert outcomes[1].retry.delay.ToSeconds() == 180
+    assert outcomes[1].retry.max_retry_count == 3
 
 
 def test_task_that_is_called_as_a_function_has_no_place_in_a_canvas() -> None:

@@ -4,12 +4,13 @@
 -- Bodies and outcomes stay where they are and are read from there, so the old canvas is pinned until the new one is
 -- removed. The records are staged as for `submit`; the caller has decided what they say (store/rerun.py).
 
--- The answer for a request id that is known, or nil.
+-- The answer for a request id that is known, or nil. Written anew, it is as safe as the first time.
 local function known_rerun(K, ns, request, digest)
   local known = request ~= '' and redis.call('GET', keys.rerun(K, ns, request))
   if not known then return nil end
   local first, content = string.match(known, '^(%x+) (%x+)$')
   if content ~= digest then return {'R'} end
+  redis.call('SET', keys.rerun(K, ns, request), known, 'KEEPTTL')
   local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'total', 'trace')
   return m[4] and {'K', first, m[1], m[2], m[3], m[4], m[5]} or nil
 end
@@ -24,7 +25,7 @@ end
 -- rerun_begin: KEYS[1] partition  ARGV[1] old canvas  [2] namespace  [3] request id, '' for none  [4] digest
 -- Returns {'K', ...} and {'R'} for a known request as `submit` does, {'G'} or {'A'} for a canvas that cannot be run again (see
 -- unfit), else {'O', number of indexes, when it was accepted, now}, both Unix ms.
-redis.register_function{function_name = '@LIBRARY@_rerun_begin', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
+redis.register_function{function_name = '@LIBRARY@_rerun_begin', callback = function(KEYS, ARGV)
   local K = KEYS[1]
   local answer = known_rerun(K, ARGV[2], ARGV[3], ARGV[4]) or unfit(K, ARGV[1], ARGV[2])
   if answer then return answer end
