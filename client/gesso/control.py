@@ -1,9 +1,11 @@
-"""`app.control`: stopping what was sent, by id or by stamp, and limits."""
+"""`app.control`: stopping what was sent, by id or by stamp, running what failed of it again, and limits."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from gesso.canvas.wire_options import write_stamps
 from gesso.limits import Limit
@@ -12,12 +14,16 @@ from gesso.v1 import operations_service_pb2 as operations
 
 if TYPE_CHECKING:
     from gesso.app import App
+    from gesso.result import Result
 
 __all__ = ["Control", "revocation", "stamped_revocation"]
 
+_OWN_ID = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
+"""A canvas's id, or a node's own."""
+
 
 class Control:
-    """What Celery's `app.control` has of revoking and of limits.
+    """What Celery's `app.control` has of revoking and of limits, and the same for whole canvases.
 
     Args:
         app: Whose tasks.
@@ -35,13 +41,20 @@ class Control:
         """
         self._app.coordinator.revoke_nodes(revocation(task_id, terminate=terminate))
 
-    def revoke_by_stamped_headers(self, headers: Mapping[str, Any]) -> None:
-        """Revoke whatever bears one of the stamps when its turn to run comes, also if it is submitted later.
+    def revoke_by_stamped_headers(
+        self,
+        headers: Mapping[str, Any],
+        terminate: bool = False,  # noqa: FBT001, FBT002 - Celery's
+    ) -> None:
+        """Revoke whatever bears one of the stamps: what waits when its turn to run comes, what runs now.
+
+        It holds for a week, also for what is submitted later.
 
         Args:
             headers: Stamps, each with a value or a list of values.
+            terminate: Whether what runs is killed. By default it is told.
         """
-        self._app.coordinator.revoke_nodes(stamped_revocation(headers))
+        self._app.coordinator.revoke_nodes(stamped_revocation(headers, terminate=terminate))
 
     def rate_limit(self, task_name: str, rate_limit: str | float | None) -> None:
         """Limit how many tasks of a name are handed to workers in a time, over all workers together.
@@ -70,6 +83,47 @@ class Control:
         response = self._app.coordinator.operate(lambda stub: stub.ListLimits, operations.ListLimitsRequest())
         return list(map(Limit.read, response.limits))
 
+    def cancel(self, canvas: Result[Any] | str, terminate: bool = False) -> bool:  # noqa: FBT001, FBT002 - as above
+        """Cancel what has not ended of a whole canvas. No link and no error link of what is cancelled runs.
+
+        Args:
+            canvas: A result of it, its id, or the id of a task or group in it.
+            terminate: Whether what runs is killed. By default it is told.
+
+        Returns:
+            Whether anything of it had not ended.
+
+        Raises:
+            NotFound: If there is no such canvas.
+        """
+        request = pb.CancelCanvasRequest(canvas_id=self._canvas_id(canvas), terminate=terminate)
+        return not self._app.coordinator.cancel_canvas(request).already_terminal
+
+    def retry(self, canvas: Result[Any] | str) -> Result[Any] | None:
+        """Run what failed or was cancelled of a canvas again, as a new canvas that takes over what succeeded.
+
+        Args:
+            canvas: A result of it, its id, or the id of a task or group in it.
+
+        Returns:
+            The result of the new canvas; None for an empty chain.
+
+        Raises:
+            NotFound: If there is no such canvas.
+            FailedPrecondition: If it has not ended, or nothing of it failed.
+        """
+        request = pb.RetryCanvasRequest(canvas_id=self._canvas_id(canvas), request_id=uuid4().hex)
+        submitted = self._app.coordinator.retry_canvas(request).submitted
+        return self._app.result_of(submitted.last).submitted() if submitted.HasField("last") else None
+
+    def _canvas_id(self, canvas: Result[Any] | str) -> str:
+        text = canvas if isinstance(canvas, str) else canvas.id
+        found = _OWN_ID.fullmatch(text)
+        if found is not None:
+            return found.group(1)
+        node = self._app.coordinator.get_node(pb.GetNodeRequest(node_id=text)).node
+        return node.handle.node_id.rpartition("-")[0]
+
 
 def revocation(task_id: str | Iterable[str], *, terminate: bool) -> pb.RevokeNodesRequest:
     """Return what revokes tasks by their ids."""
@@ -77,8 +131,8 @@ def revocation(task_id: str | Iterable[str], *, terminate: bool) -> pb.RevokeNod
     return pb.RevokeNodesRequest(node_ids=ids, terminate=terminate)
 
 
-def stamped_revocation(headers: Mapping[str, Any]) -> pb.RevokeNodesRequest:
+def stamped_revocation(headers: Mapping[str, Any], *, terminate: bool = False) -> pb.RevokeNodesRequest:
     """Return what revokes tasks by their stamps."""
-    request = pb.RevokeNodesRequest()
+    request = pb.RevokeNodesRequest(terminate=terminate)
     write_stamps(headers, request.stamps)
     return request

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar, cast, overload
 from gesso import states
 from gesso.connection import End
 from gesso.deadline import Deadline, Timeout
-from gesso.errors import TimeoutError  # noqa: A004 - Celery's name
+from gesso.errors import NotFound, TimeoutError  # noqa: A004 - Celery's name
 from gesso.handle import Facts, assert_may_wait
 from gesso.members import PAGE_SIZE, Members
 from gesso.result import Home, Result
@@ -217,10 +217,16 @@ class GroupResult(Result[list[R]], Generic[R]):
         signal: str | None = None,  # noqa: ARG002 - Celery's
         wait: bool = False,  # noqa: ARG002, FBT001, FBT002 - Celery's
     ) -> None:
-        """Revoke every member that has not ended; see `Result.revoke`."""
-        members = iter(self)
-        while ids := [member.id for member in islice(members, PAGE_SIZE)]:
-            self.app.coordinator.revoke_nodes(pb.RevokeNodesRequest(node_ids=ids, terminate=terminate))
+        """Revoke every member that has not ended, all tasks of members that are canvases included."""
+        revoke = self.app.coordinator.revoke_nodes
+        try:
+            revoke(pb.RevokeNodesRequest(node_ids=[self.id], terminate=terminate))
+        except NotFound:  # made of results, by hand: no group goes by its id
+            if isinstance(self._members, Members):
+                raise
+            members = iter(self._members)
+            while ids := [member.id for member in islice(members, PAGE_SIZE)]:
+                revoke(pb.RevokeNodesRequest(node_ids=ids, terminate=terminate))
 
     def forget(self) -> None:
         """Remove the members' values, once everything that needs them has read them."""

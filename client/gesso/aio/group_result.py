@@ -10,10 +10,10 @@ from typing import Any, Generic, Self, TypeVar, cast
 from gesso import states
 from gesso.aio.coordinator import End
 from gesso.aio.result import KINDS, Home, Result, listed
+from gesso.control import revocation
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import TimeoutError  # noqa: A004 - Celery's name
 from gesso.handle import assert_may_wait
-from gesso.members import PAGE_SIZE
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 
@@ -154,15 +154,8 @@ class GroupResult(Result[list[R]], Generic[R]):
     # --- ending them -------------------------------------------------------------------------
 
     async def revoke(self, terminate: bool = False) -> None:  # noqa: FBT001, FBT002 - Celery's
-        """Revoke every member that has not ended; see `Result.revoke`."""
-        request = pb.RevokeNodesRequest(terminate=terminate)
-        async for member in self:
-            request.node_ids.append(member.id)
-            if len(request.node_ids) == PAGE_SIZE:
-                await self._coordinator().revoke_nodes(request)
-                request = pb.RevokeNodesRequest(terminate=terminate)
-        if request.node_ids:
-            await self._coordinator().revoke_nodes(request)
+        """Revoke every member that has not ended, all tasks of members that are canvases included."""
+        await self._coordinator().revoke_nodes(revocation(self.id, terminate=terminate))
 
     async def forget(self) -> None:
         """Remove the members' values, once everything that needs them has read them."""

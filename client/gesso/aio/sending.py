@@ -182,9 +182,11 @@ async def revoke(
     await _coordinator(app).revoke_nodes(revocation(task_id, terminate=terminate))
 
 
-async def revoke_by_stamped_headers(headers: Mapping[str, Any], *, app: App | None = None) -> None:
+async def revoke_by_stamped_headers(
+    headers: Mapping[str, Any], *, terminate: bool = False, app: App | None = None
+) -> None:
     """Revoke whatever bears one of the stamps; see `Control.revoke_by_stamped_headers`."""
-    await _coordinator(app).revoke_nodes(stamped_revocation(headers))
+    await _coordinator(app).revoke_nodes(stamped_revocation(headers, terminate=terminate))
 
 
 def _coordinator(app: App | None) -> Coordinator:

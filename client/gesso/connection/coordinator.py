@@ -174,6 +174,12 @@ class Coordinator:
         """Cancel what has not ended of a canvas."""
         return self._call(lambda stub: stub.CancelCanvas, request, Deadline(timeout))
 
+    def retry_canvas(
+        self, request: pb.RetryCanvasRequest, timeout: Timeout = CALL_TIMEOUT
+    ) -> pb.RetryCanvasResponse:
+        """Run what failed of a canvas again."""
+        return self._call(lambda stub: stub.RetryCanvas, request, Deadline(timeout))
+
     def revoke_nodes(
         self, request: pb.RevokeNodesRequest, timeout: Timeout = CALL_TIMEOUT
     ) -> pb.RevokeNodesResponse:

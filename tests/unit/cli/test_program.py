@@ -10,7 +10,9 @@ import pytest
 from gesso.cli import program
 from gesso.cli.exits import CommandError, Exit
 
-COMMANDS = {"dev", "doctor", "graph", "limit", "limits", "result", "server", "submit", "worker"}
+COMMANDS = {
+    "cancel", "dead", "dev", "doctor", "graph", "limit", "limits", "result", "retry", "server", "submit", "worker",
+}  # fmt: skip
 
 
 def entry(value: str) -> EntryPoint:
@@ -19,7 +21,7 @@ def entry(value: str) -> EntryPoint:
 
 
 def test_commands_are_entry_points() -> None:
-    """The installed distribution has the seven commands."""
+    """The installed distribution has these commands."""
     assert {found.name for found in entry_points(group="gesso.commands")} == COMMANDS
 
 
