@@ -15,7 +15,7 @@ from gesso_server.plan import Element, Growth, JoinNode, Plan
 from gesso_server.store.calls import GrowthStep
 from gesso_server.store.errors import StoreFull
 from gesso_server.store.partition import Partition
-from gesso_server.store.records import edges_text, runs_text
+from gesso_server.store.records import edges_text, runs_text, waiting_text
 
 T = TypeVar("T")
 
@@ -81,6 +81,7 @@ class Growing:
         step = GrowthStep(
             number=self._step, join=index, first=growth.base, node_count=len(growth.nodes),
             inputs=runs_text(growth.inputs) or "-", start=edges_text(growth.start), sealed=sealed,
+            waiting=waiting_text(growth.waiting),
         )  # fmt: skip
         found, duties = await self._with_room(lambda: self._partition.grow(self._canvas_id, step))
         self._desk.see_to(self._partition, duties)

@@ -18,6 +18,7 @@ from gesso_server.plan.plan import (
     Start,
     TaskNode,
     Template,
+    Waiting,
     runs,
 )
 from gesso_server.plan.tree import Call, Chain, Chord, Counts, Element, Group, Lane, Policy
@@ -48,6 +49,7 @@ __all__ = [  # noqa: RUF022  grouped by idea
     "Start",
     "TaskNode",
     "Template",
+    "Waiting",
     # from one to the other
     "TEMPLATE_LIMIT",
     "Room",

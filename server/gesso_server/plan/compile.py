@@ -7,7 +7,7 @@ distances and everything about them is a run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gesso_server.plan.errors import CanvasTooLargeError, DuplicateIdError
@@ -21,10 +21,12 @@ from gesso_server.plan.plan import (
     Origin,
     Plan,
     Raise,
+    Run,
     Source,
     Start,
     TaskNode,
     Template,
+    Waiting,
     runs,
 )
 from gesso_server.plan.stages import Fan, Stage, Stages, coming, stages
@@ -96,25 +98,48 @@ def compile_growth(
     shared = _Shared(node_limit, room)
     compiler = _Compiler(shared, room.base)
     sequences = coming(members, join.links, join.error_links)
-    inputs = compiler.members(sequences, join.source, (*join.groups, index))
+    inputs, waiting = compiler.members(sequences, join, index)
     start = compiler.edges_behind(join.source)
     return Growth(
-        room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, runs(inputs)
+        room.base, compiler.nodes, list(shared.lanes), start, shared.finish(), room.templates, inputs, waiting
     )
 
 
 class _Begun:
     """The first nodes behind one control edge: tasks by lane, and joins, outermost first."""
 
-    __slots__ = ("joins", "tasks")
+    __slots__ = ("joins", "tasks", "waiting")
 
     def __init__(self) -> None:
         self.tasks: dict[int, list[int]] = {}
         self.joins: list[int] = []
+        self.waiting: _Begun | None = None
+        """Those that begin when their turn comes."""
 
     def edges(self) -> list[Edge]:
-        opened: list[Edge] = [Open(run) for run in runs(self.joins)]
-        return opened + [Start(run, lane) for lane, indexes in self.tasks.items() for run in runs(indexes)]
+        later = self.waiting
+        opened: list[Edge] = [*self._opened(), *(later._opened(waits=True) if later else ())]  # noqa: SLF001  its own kind
+        return [*opened, *self._started(), *(later._started(waits=True) if later else ())]  # noqa: SLF001
+
+    def begin(self) -> tuple[Start | Open, ...]:
+        """Return the edges that begin something when they are taken."""
+        return (*self._opened(), *self._started())
+
+    def postpone(self, member: _Begun) -> None:
+        """Take in what begins a member whose turn is to come."""
+        later = self.waiting = self.waiting or _Begun()
+        for begun in filter(None, (member, member.waiting)):
+            later.joins += begun.joins
+            for lane, indexes in begun.tasks.items():
+                later.tasks.setdefault(lane, []).extend(indexes)
+
+    def _opened(self, *, waits: bool = False) -> Iterator[Open]:
+        return (Open(run, waits=waits) for run in runs(self.joins))
+
+    def _started(self, *, waits: bool = False) -> Iterator[Start]:
+        return (
+            Start(run, lane, waits=waits) for lane, indexes in self.tasks.items() for run in runs(indexes)
+        )
 
 
 class _Shared:
@@ -181,7 +206,7 @@ class _Compiler:
     def edges_behind(self, source: Source | None) -> list[Edge]:
         """Return the edges behind a node outside, having given every node inside its own."""
         self.start_edges()
-        begun = self._begun.get(-1 if source is None else source.index)
+        begun = self._begun.get(_key(source))
         return begun.edges() if begun else []
 
     def sequence(
@@ -203,17 +228,39 @@ class _Compiler:
         return last
 
     def members(
-        self, sequences: Iterable[Stages], source: Source | None, inside: tuple[int, ...]
-    ) -> list[int]:
-        """Add the members of a join, the last of those they stand inside; return the indexes of its inputs."""
-        lasts = []
-        join = inside[-1]
+        self, sequences: Iterable[Stages], join: JoinNode, index: int
+    ) -> tuple[tuple[Run, ...], tuple[Waiting, ...]]:
+        """Add the members of a join; return its inputs, and the members if they wait for their turn."""
+        lasts: list[int] = []
+        inside = (*join.groups, index)
+        waiting: list[Waiting] = []
         for sequence in sequences:
-            last = self.sequence(sequence, source, join, inside)
+            last = (
+                self._later(sequence, join.source, inside, waiting)
+                if join.policy.max_in_flight
+                else self.sequence(sequence, join.source, index, inside)
+            )
             if last is not None:
-                self.nodes[last - self._base].edges.append(Arrive(join))
+                self.nodes[last - self._base].edges.append(Arrive(index))
                 lasts.append(last)
-        return lasts
+        return runs(lasts), tuple(waiting)
+
+    def _later(
+        self, sequence: Stages, source: Source | None, inside: tuple[int, ...], waiting: list[Waiting]
+    ) -> int | None:
+        """Add a member that waits for its turn. Otherwise as `sequence`."""
+        begun, key, size = self._behind(source), _key(source), len(self.nodes)
+        own = self._begun[key] = _Begun()
+        last = self.sequence(sequence, source, inside[-1], inside)
+        self._begun[key] = begun
+        begun.postpone(own)
+        if last is not None:
+            member = Waiting(1, len(self.nodes) - size, last, own.begin())
+            if waiting and waiting[-1].goes_on_with(member):
+                waiting[-1] = waiting[-1]._replace(count=waiting[-1].count + 1)
+            else:
+                waiting.append(member)
+        return last
 
     def _stage(self, stage: Stage, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
         if isinstance(stage, Call):
@@ -226,7 +273,7 @@ class _Compiler:
         return self._base + len(self.nodes) - 1
 
     def _behind(self, source: Source | None) -> _Begun:
-        return self._begun.setdefault(-1 if source is None else source.index, _Begun())
+        return self._begun.setdefault(_key(source), _Begun())
 
     def _call(self, call: Call, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
         lane = self._shared.lane(call.lane)
@@ -246,9 +293,13 @@ class _Compiler:
         join.links, join.error_links = fan.links, fan.error_links
         index = self._add(join)
         self._behind(source).joins.append(index)
-        join.inputs = runs(self.members(fan.members, source, (*inside, index)))
+        join.inputs, join.waiting = self.members(fan.members, join, index)
         join.behind = self._base + len(self.nodes) - index - 1
         return index
+
+
+def _key(source: Source | None) -> int:
+    return -1 if source is None else source.index
 
 
 def need(join: JoinNode) -> int:

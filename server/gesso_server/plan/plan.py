@@ -33,6 +33,8 @@ class Start(NamedTuple):
     run: Run
     lane: int
     on_failure: bool = False
+    waits: bool = False
+    """Whether taking it begins nothing: the tasks begin members that wait for their turn (`Waiting`)."""
 
 
 class Open(NamedTuple):
@@ -40,6 +42,8 @@ class Open(NamedTuple):
 
     run: Run
     on_failure: bool = False
+    waits: bool = False
+    """As for `Start`."""
 
 
 class Arrive(NamedTuple):
@@ -61,6 +65,31 @@ class Stand(NamedTuple):
 
 
 Edge: TypeAlias = Start | Open | Arrive | Raise | Stand
+
+
+class Waiting(NamedTuple):
+    """Members of a join that wait for their turn: alike, and one behind the other."""
+
+    count: int  # type: ignore[assignment]  # the word of the design, not tuple.count
+    size: int
+    """How many nodes each comes to."""
+    last: int
+    """The last node of the first one."""
+    edges: tuple[Start | Open, ...]
+    """What begins the first one."""
+
+    def goes_on_with(self, member: Waiting) -> bool:
+        """Whether a member is one more of these."""
+        by = self.count * self.size
+        return (
+            member.size == self.size
+            and member.last == self.last + by
+            and member.edges == tuple(_moved(edge, by) for edge in self.edges)
+        )
+
+
+def _moved(edge: Start | Open, by: int) -> Start | Open:
+    return edge._replace(run=edge.run._replace(first=edge.run.first + by))
 
 
 class Origin(Enum):
@@ -113,6 +142,8 @@ class JoinNode:
     """Its inputs in header order."""
     behind: int = 0
     """How many nodes its members come to; they follow it."""
+    waiting: tuple[Waiting, ...] = ()
+    """Its members, in order, if only so many of them may be under way at one time."""
     edges: list[Edge] = field(default_factory=list)
     links: tuple[Element, ...] = ()
     """Of one that grows and has no member yet: what hangs behind the first one that comes."""
@@ -170,6 +201,8 @@ class Growth:
     first_template: int
     inputs: tuple[Run, ...]
     """Inputs that the join gains, in order."""
+    waiting: tuple[Waiting, ...]
+    """The members, in order, if only so many of the join's may be under way at one time."""
 
 
 def runs(indexes: list[int]) -> tuple[Run, ...]:

@@ -35,6 +35,8 @@ class Policy:
     """How long after it was opened the join may take; 0 for no limit."""
     cancel_rest: bool = False
     """Whether members that are no longer needed are cancelled."""
+    max_in_flight: int = 0
+    """How many members may be under way at one time; 0 for no limit."""
 
 
 class Lane(NamedTuple):

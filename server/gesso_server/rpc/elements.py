@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
@@ -260,11 +261,14 @@ def _check_parts(canvas: canvas_pb2.Canvas, kind: str | None) -> None:
 
 
 def _policy(element: canvas_pb2.Group | canvas_pb2.Chord) -> Policy:
-    if element.max_in_flight:
-        raise Refusal(_UNIMPLEMENTED, "NOT_SERVED", "max_in_flight is not served yet", "max_in_flight")
+    if element.max_in_flight < 0:
+        raise invalid("OUT_OF_RANGE", "at least 1 member, or 0 for no limit", "max_in_flight")
     if not element.HasField("policy"):
-        return Policy()
-    policy = element.policy
+        return Policy(max_in_flight=element.max_in_flight)
+    return replace(_needs(element.policy), max_in_flight=element.max_in_flight)
+
+
+def _needs(policy: canvas_pb2.JoinPolicy) -> Policy:
     deadline = milliseconds(policy.deadline, "policy.deadline") if policy.HasField("deadline") else 0
     rest = policy.cancel_rest
     match policy.WhichOneof("needs"):

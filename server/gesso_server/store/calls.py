@@ -259,6 +259,8 @@ class GrowthStep:
     """As `records.runs_text` writes them."""
     start: str
     sealed: bool
+    waiting: str
+    """As `records.waiting_text` writes them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,20 +13,9 @@ from typing import NamedTuple
 
 # In the order in which they use each other.
 _PARTS = (
-    "keys",
-    "rows",
-    "nodes",
-    "canvases",
-    "ready",
-    "templates",
-    "graph",
-    "joins",
-    "limits",
-    "dead",
-    "call",
-    "leases",
+    "keys", "rows", "nodes", "canvases", "ready", "templates", "turns", "graph", "joins", "limits", "dead", "call", "leases",
     "reports",
-)
+)  # fmt: skip
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
     "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead",

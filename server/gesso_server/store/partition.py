@@ -230,7 +230,7 @@ class Partition:
         """Give a growing join the members that were staged. False when the canvas is not active."""
         args: list[bytes | str | int] = [
             canvas_id, self._coordinator, step.number, step.join, step.node_count, step.inputs, step.start,
-            int(step.sealed), step.first,
+            int(step.sealed), step.first, step.waiting,
         ]  # fmt: skip
         found, own = await self._call("grow_join", self._key, args)
         return bool(found), _duties(own)

@@ -4,6 +4,7 @@ A node's body is what never changes and what no script reads but to add inputs t
 
     task   place|id NEWLINE caller's bytes    `|id` only for a task that goes by an id the client chose
     join   place|policy|id|inputs             the id with a space for each `|` in it; runs of inputs in header order
+         waiting NEWLINE place|…     of one that `scripts/lib/turns.lua` is about
 
 A place is the joins that the node stands inside, from the outermost inwards, as `3.17`, and a mark unless it is the
 first and the last step of a member of the innermost: `<` the first, `>` the last, `-` neither. Empty for a node that
@@ -12,7 +13,7 @@ stands in no join. Indexes in a body count from the record's base.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -36,6 +37,7 @@ from gesso_server.plan import (
     Start,
     TaskNode,
     Template,
+    Waiting,
     need,
 )
 
@@ -182,6 +184,13 @@ def runs_text(inputs: tuple[Run, ...]) -> str:
     return ";".join(f"{run.first},{run.count},{run.stride}" for run in inputs)
 
 
+def waiting_text(waiting: Iterable[Waiting]) -> str:
+    """Return members that wait for their turn as text, as `scripts/lib/turns.lua` has it."""
+    return ";".join(
+        f"{each.count},{each.size},{each.last},{'&'.join(map(_edge, each.edges))}" for each in waiting
+    )
+
+
 def edges_text(edges: list[Edge]) -> str:
     """Return edges as text, in their order."""
     return ";".join(map(_edge, edges))
@@ -199,10 +208,11 @@ def _parse_edge(text: str) -> Edge:
         return Stand(int(text[1:]))
     if text.startswith("!*"):
         return Raise(int(text[2:]))
-    on_failure = text.startswith("!")
-    kind, numbers = text[on_failure], list(map(int, text[on_failure + 1 :].split(",")))
+    on_failure, waits = text.startswith("!"), "~" in text
+    text = text.lstrip("!~")
+    numbers = list(map(int, text[1:].split(",")))
     run = Run(*numbers[:3])
-    return Open(run, on_failure) if kind == ")" else Start(run, numbers[3], on_failure)
+    return Open(run, on_failure, waits) if text[0] == ")" else Start(run, numbers[3], on_failure, waits)
 
 
 def _record(node: Node) -> str:
@@ -220,7 +230,8 @@ def _join_timing(node: JoinNode) -> str:
     deadline = f"t{node.policy.deadline_ms}" if node.policy.deadline_ms else ""
     rest = f"c{node.behind}" if node.policy.cancel_rest else ""
     own = f"e{node.behind}" if node.behind else ""
-    return deadline + rest + own + ("o" if node.open_index is not None else "")
+    most = f"f{node.policy.max_in_flight}" if node.policy.max_in_flight else ""
+    return deadline + rest + own + most + ("o" if node.open_index is not None else "")
 
 
 def _body(node: Node) -> bytes:
@@ -231,7 +242,8 @@ def _body(node: Node) -> bytes:
         case JoinNode():
             policy = f"{int(node.policy.single)}{node.policy.counts.value}{node.policy.need or ''}"
             task_id = node.task_id.replace("|", " ")
-            return f"{_place(node).text()}|{policy}|{task_id}|{runs_text(node.inputs)}".encode()
+            waiting = f"{waiting_text(node.waiting)}\n" if node.policy.max_in_flight else ""
+            return f"{waiting}{_place(node).text()}|{policy}|{task_id}|{runs_text(node.inputs)}".encode()
         case _:
             assert_never(node)
 
@@ -255,16 +267,20 @@ def _edge(edge: Edge) -> str:
     match edge:
         case Arrive(join):
             return f"+{join}"
-        case Start(run, lane, on_failure):
-            return f"{'!' if on_failure else ''}>{run.first},{run.count},{run.stride},{lane}"
-        case Open(run, on_failure):
-            return f"{'!' if on_failure else ''}){run.first},{run.count},{run.stride}"
+        case Start(run, lane, on_failure, waits):
+            return f"{_marks(on_failure, waits)}>{run.first},{run.count},{run.stride},{lane}"
+        case Open(run, on_failure, waits):
+            return f"{_marks(on_failure, waits)}){run.first},{run.count},{run.stride}"
         case Raise(template):
             return f"!*{template}"
         case Stand(replaced):
             return f"={replaced}"
         case _:
             assert_never(edge)
+
+
+def _marks(on_failure: bool, waits: bool) -> str:  # noqa: FBT001
+    return ("!" if on_failure else "") + ("~" if waits else "")
 
 
 def parse_record(text: str) -> Record:
@@ -336,7 +352,7 @@ class JoinBody:
 
 def parse_join_body(body: bytes, base: int = 0) -> JoinBody:
     """Read a join's body."""
-    place, policy, task_id, inputs = body.decode().split("|", 3)
+    place, policy, task_id, inputs = body.rpartition(b"\n")[2].decode().split("|", 3)
     found = (list(map(int, text.split(","))) for text in inputs.split(";") if text)
     return JoinBody(
         Place.parse(place, base), policy[0] == "1", Counts(policy[1]), int(policy[2:] or 0),

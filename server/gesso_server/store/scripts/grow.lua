@@ -46,6 +46,7 @@ end}
 -- ARGV[1] canvas  [2] coordinator  [3] number of this step, from 1, growing  [4] index of the join  [5] nodes
 --     [6] their lasts as runs separated by ';', '-' for none  [7] edges that the join's control source gains
 --     [8] 1 when these were its last members  [9] index of the first of the nodes
+--     [10] those that wait for their turn, see lib/turns.lua
 -- A step that was applied before changes nothing. Returns {0 when there is no such canvas or it is final, what the caller
 -- must see to}.
 redis.register_function{function_name = '@LIBRARY@_grow_join', callback = function(KEYS, ARGV)
@@ -61,6 +62,7 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   joins.add_inputs(call, canvas, ARGV[4], ARGV[6])
   local source = string.match(join.source, '%d+')
   graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])
+  if turns.limited(join) then turns.add(call, canvas, join, ARGV[10]) end
   graph.settle(call)
   if ARGV[8] == '1' then
     joins.seal(call, canvas, join, not source or nodes.get(call, canvas.id, tonumber(source)).state == 'S')

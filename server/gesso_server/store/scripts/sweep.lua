@@ -43,7 +43,7 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.ready(call.K, cid, queue, prio)) -- what expired in its queue
   end
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
-    redis.call('UNLINK', keys.arrivals(call.K, cid, index))
+    redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
     keys.grown(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.starts(call.K, cid))

@@ -67,6 +67,7 @@ local function arrive(call, canvas, index, from)
     weigh(call, canvas, join, from.state, cause)
   end
   nodes.touch(call, canvas.id, join)
+  turns.ended(call, canvas, join, from)
 end
 
 -- When a task may start, in ms, by its timing; nil for at once. Timing: d<ms> delay, a<ms> instant.
@@ -133,6 +134,7 @@ local function open_joins(call, canvas, first, count, stride)
         redis.call('ZADD', keys.due(call.K), call.now + tonumber(limit), canvas.id .. ':' .. index)
       end
     end
+    turns.open(call, canvas, join)
   end
   call.budget = call.budget - #slice
   return #slice < count and #slice or 0
@@ -281,11 +283,14 @@ local function defer(item) return item.op .. ' ' .. item.canvas.id .. ' ' .. tab
 
 -- Turn one control edge into an item of the agenda.
 local function control(call, canvas, node, edge)
-  local mark, kind, first, count, stride, lane = string.match(edge, '^(!?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
+  local mark, waits, kind, first, count, stride, lane =
+    string.match(edge, '^(!?)(~?)([>)])(%d+),(%d+),(%d+),?(%d*)$')
   local on_failure = mark == '!'
   local taken = (on_failure and OWN_FAILURE[node.state]) or (not on_failure and node.state == 'S')
   local op, args
-  if taken then
+  if taken and waits == '~' then
+    return
+  elseif taken then
     op, args = kind == '>' and 'take' or 'open', {first, count, stride, lane}
   else
     local state, cause = fate(node, on_failure, kind == ')')
@@ -322,6 +327,8 @@ local function work(call, item)
     done = revoke_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], tonumber(a[5]))
   elseif item.op == 'restart' then
     done = restart(call, canvas, tonumber(a[2]))
+  elseif item.op == 'turn' then
+    turns.go_on(call, canvas, nodes.get(call, canvas.id, tonumber(a[1])))
   end
   if done and done > 0 then
     local rest = {}

@@ -53,8 +53,9 @@ function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. qu
 function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
 function keys.grown(K, cid) return K .. ':c:' .. cid .. ':g' end              -- list: first,count of the nodes that were added and count
 function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
+function keys.turns(K, cid, index) return K .. ':c:' .. cid .. ':u:' .. index end -- list: members that wait, see lib/turns.lua
 function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends
-function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals exist for
+function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals or keys.turns exist for
 function keys.deaths(K, cid) return K .. ':c:' .. cid .. ':z' end             -- set: indexes of tasks that were given up
 function keys.starts(K, cid) return K .. ':c:' .. cid .. ':s' end             -- list: edges that a canvas run again begins with
 function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated

@@ -15,13 +15,15 @@
 -- f/F a failure; capital if its value is taken.
 -- Edges are separated by ';': [!]>first,count,stride,lane starts tasks, [!])first,count,stride opens joins,
 -- +join arrives at a join, !*template adds nodes (lib/templates.lua), =node ends a replaced node; '!' means on its own
--- failure, else on success. Opening edges stand before starting ones.
+-- failure, else on success; '~' behind that: the nodes are ended when the edge closes, but begin when their turn comes
+-- (lib/turns.lua). Opening edges stand before starting ones.
 -- `need` is -1 while a join still grows and needs all. `timing` of a task: d<ms> countdown, a<instant> eta, x<ms after
 -- acceptance> or z<instant> last start, i if its value is for nobody but what stands behind it, p in front while the
 -- attempt has a permit (lib/limits.lua), h<ms> how long an attempt may run, m delivered at most once; of a join: l when its
 -- deadline has ended it, t<ms> deadline, c<count> nodes
 -- behind it that are cancelled when it no longer needs them, o while it grows; e<count>[:first.count] of both: the nodes
 -- behind it that belong to its members, and runs of nodes that came later, as members or in the place of a replaced task;
+-- f<most>[.<under way>] of a join: members that may be under way at one time (lib/turns.lua);
 -- b<base> of both, the last: what its body says is relative to this index. '?' stands where the record could not be read.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open

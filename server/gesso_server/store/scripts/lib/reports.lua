@@ -54,6 +54,12 @@ local function extend(call, canvas, node, text)
       local group = nodes.get(call, canvas.id, tonumber(join))
       if group then graph.annex(call, canvas, group, tonumber(first), tonumber(count)) end
       joins.add_inputs(call, canvas, join, lasts)
+      join = nodes.get(call, canvas.id, tonumber(join))
+      if join and turns.limited(join) then
+        local last, begin = string.match(lasts, '^%d+'), string.gsub(edges, ';', '&')
+        turns.add(call, canvas, join, table.concat({1, count, last, begin}, ','))
+        edges = ''
+      end
     end
     graph.start(call, canvas, edges)
   end

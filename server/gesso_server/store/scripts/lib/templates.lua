@@ -13,7 +13,7 @@ local function moved_edges(edges, base)
     if join then
       edge = '+' .. (tonumber(join) + base)
     else
-      local mark, first, rest = string.match(edge, '^(!?[>)])(%d+)(.*)$')
+      local mark, first, rest = string.match(edge, '^(!?~?[>)])(%d+)(.*)$')
       if mark then edge = mark .. (tonumber(first) + base) .. rest end
     end
     list[#list + 1] = edge
