@@ -23,6 +23,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, ov
 
 from gesso import connection, retrying
 from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app, signature
+from gesso.canvas.sender import Route
 from gesso.canvas.wire_options import write_options
 from gesso.connection import Coordinator, End
 from gesso.control import Control
@@ -34,6 +35,7 @@ from gesso.handle import shown_id
 from gesso.limits import Limit
 from gesso.publishing import published
 from gesso.result import AsyncResult, Result
+from gesso.routing import TaskRoutes, routes_of
 from gesso.submission import submission, submission_of
 from gesso.task import AsyncTask, Task
 from gesso.v1 import canvas_pb2, node_pb2, signature_pb2
@@ -61,10 +63,12 @@ class App:
         eager_propagates: Whether what such a canvas failed with is raised at once.
         allow_error_cb_on_chord_header: Whether a chord's error links run for each failed member of its header,
             too.
+        task_routes: The queues of tasks that name none when they are declared or sent: a mapping, or a list of
+            pairs, from names and patterns (`"proj.mail.*"`) to queues, as Celery's `task_routes`.
         options: Given to every task, such as `queue`, `priority`, `time_limit`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an option is an argument here
         self,
         name: str = "app",
         address: str | None = None,
@@ -74,6 +78,7 @@ class App:
         always_eager: bool = False,
         eager_propagates: bool = False,
         allow_error_cb_on_chord_header: bool = False,
+        task_routes: TaskRoutes | None = None,
         **options: Any,
     ) -> None:
         self.name = name
@@ -83,6 +88,7 @@ class App:
         self.eager_propagates = eager_propagates
         self.allow_error_cb_on_chord_header = allow_error_cb_on_chord_header
         self.options = options
+        self._routes = routes_of(task_routes)
         self._given_address = address
         self._address: str | None = None
         self._tasks: dict[str, Task[..., Any]] = {}
@@ -250,7 +256,10 @@ class App:
         if self.always_eager:
             return self.apply(canvas)
         request, groups = submission(
-            canvas, error_links_on_header=self.allow_error_cb_on_chord_header, deadline=deadline
+            canvas,
+            error_links_on_header=self.allow_error_cb_on_chord_header,
+            route=self.route,
+            deadline=deadline,
         )
         if not groups:
             return self._submit(request, canvas.id)
@@ -267,6 +276,11 @@ class App:
     def send_message(self, message: canvas_pb2.Canvas) -> Any:
         """Submit a canvas that is a protobuf message; otherwise as `send`."""
         return self._submit(submission_of(message))
+
+    @property
+    def route(self) -> Route | None:
+        """What says the queue of a task by its name, as `task_routes` has it; None where there are none."""
+        return self._routes.queue if self._routes is not None else None
 
     def _submit(self, request: pb.SubmitCanvasRequest, chosen_id: str | None = None) -> Result[Any] | None:
         end = End()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 from gesso.canvas import Canvas, wire
+from gesso.canvas.sender import Route
 from gesso.canvas.wire import OpenGroup
 from gesso.canvas.wire_options import seconds, write_span
 from gesso.deadline import Timeout
@@ -26,7 +27,11 @@ _ROOM_BYTES = 4 << 10
 
 
 def submission(
-    canvas: Canvas, *, error_links_on_header: bool = False, deadline: Timeout = None
+    canvas: Canvas,
+    *,
+    error_links_on_header: bool = False,
+    route: Route | None = None,
+    deadline: Timeout = None,
 ) -> tuple[pb.SubmitCanvasRequest, list[OpenGroup]]:
     """Return the request for a canvas, under a new request id, and what of it is still to be read.
 
@@ -34,6 +39,7 @@ def submission(
         canvas: Is not changed.
         error_links_on_header: Whether a chord body's error links run for each failed member of the header, too.
         deadline: How long it may take as a whole. None for no limit.
+        route: Says the queue of a task whose signature names none.
 
     Returns:
         The request, and its groups that grow: those whose generator goes on, or all when the canvas is too large for
@@ -44,7 +50,7 @@ def submission(
         ValueError: If an option is out of bounds, or it is too deep.
         InvalidCanvas: If what cannot grow is too large for one message.
     """
-    message, opened = wire.encode_open(canvas, error_links_on_header=error_links_on_header)
+    message, opened = wire.encode_open(canvas, error_links_on_header=error_links_on_header, route=route)
     groups = read_ahead(message, opened) if opened else []
     if message.ByteSize() > REQUEST_BYTES - _ROOM_BYTES:
         groups += split(message)

@@ -15,6 +15,7 @@ import typer
 from gesso_server.config import DEFAULT_PORT, ServerConfig, Timing
 from gesso_server.logs import LogLevel, log_to_stderr
 from gesso_server.main import Started, run
+from gesso_server.routes import Routes
 from gesso_server.rpc.listener import ListenRefusedError
 from gesso_server.settings import SettingError, settings
 from gesso_server.store.errors import StoreError, StoreRefused
@@ -96,6 +97,21 @@ def command(  # noqa: PLR0913 - an option is an argument here
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="One of them, such as limits.payload_bytes=2MiB."),
     ] = None,
+    route: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN=QUEUE",
+            help="The queue of tasks that name none, like 'proj.mail.*=mail'; repeatable, the first that fits decides.",
+        ),
+    ] = None,
+    routes: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="GESSO_ROUTES",
+            metavar="FILE",
+            help="More such routes, one a line, behind those of --route.",
+        ),
+    ] = None,
     log_level: Annotated[
         LogLevel, typer.Option(help="How much is logged, to the standard error.")
     ] = LogLevel.INFO,
@@ -126,6 +142,7 @@ def command(  # noqa: PLR0913 - an option is an argument here
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
         fsync=durability == "fsync", replicas=int(wanted["replicas"] or 0), limits=found.limits, timing=found.timing,
+        routes=_routes(route or [], routes),
     )  # fmt: skip
     raise typer.Exit(_served(config, output))
 
@@ -144,6 +161,14 @@ def _times(lease_seconds: float | None, grace_seconds: float | None) -> list[str
     if grace_seconds is not None:
         said.append(f"timing.grace={grace_seconds:.3f}s")
     return said
+
+
+def _routes(lines: list[str], file: Path | None) -> Routes:
+    try:
+        more = file.read_text("utf-8").splitlines() if file is not None else []
+        return Routes.parse([*lines, *more])
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _served(config: ServerConfig, output: Output) -> int:

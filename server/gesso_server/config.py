@@ -7,6 +7,8 @@ from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 
+from gesso_server.routes import Routes
+
 DEFAULT_PORT = 7365
 DEFAULT_NAMESPACE = "default"
 """The namespace of callers without credentials."""
@@ -109,5 +111,7 @@ class ServerConfig:
     """Whether every acknowledged change must be on the store's disk."""
     replicas: int = 0
     """How many replicas must have a canvas before it is accepted."""
+    routes: Routes = field(default_factory=Routes)
+    """Which queue tasks go to whose signature names none. By default all go to `default`."""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)

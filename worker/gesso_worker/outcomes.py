@@ -8,6 +8,7 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 
 from gesso.canvas import Canvas, wire
+from gesso.canvas.current import route_of
 from gesso.codec import DEFAULT, encode
 from gesso.errors import Ignore, Reject, Replace, Retry, TimeLimitExceeded
 from gesso.failure import to_task_error
@@ -65,7 +66,8 @@ def with_members(outcome: Outcome, asked: Asked, *, on_header: bool) -> Outcome:
         Exception: If one cannot be sent, see `wire.encode`.
     """
     outcome.added_members.extend(
-        wire.encode(member, error_links_on_header=on_header) for member in asked.members
+        wire.encode(member, error_links_on_header=on_header, route=route_of(member))
+        for member in asked.members
     )
     return outcome
 
@@ -110,7 +112,7 @@ def _raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
         case Retry():
             return Outcome(retry=_retry(error))
         case Replace(canvas=Canvas() as canvas):
-            message = wire.encode(canvas, error_links_on_header=on_header)
+            message = wire.encode(canvas, error_links_on_header=on_header, route=route_of(canvas))
             return Outcome(replacement=Outcome.Replacement(canvas=message))
         case _:
             return Outcome(

@@ -13,6 +13,7 @@ from gesso.aio.group_result import GroupResult
 from gesso.aio.result import AsyncResult, Result, result_of
 from gesso.app import App
 from gesso.canvas import Canvas, Group, Signature, current_app
+from gesso.canvas.sender import Route
 from gesso.control import revocation, stamped_revocation
 from gesso.deadline import Timeout
 from gesso.publishing import published
@@ -30,6 +31,11 @@ class _Sender:
 
     def __init__(self, app: App) -> None:
         self._app = app
+
+    @property
+    def route(self) -> Route | None:
+        """What says the queue of a task."""
+        return self._app.route
 
     def send(
         self,
@@ -156,7 +162,7 @@ async def send(canvas: Canvas, app: App | None = None, *, deadline: Timeout = No
     if home.always_eager:
         return await apply_here(canvas, home)
     on_header = home.allow_error_cb_on_chord_header
-    request, groups = submission(canvas, error_links_on_header=on_header, deadline=deadline)
+    request, groups = submission(canvas, error_links_on_header=on_header, route=home.route, deadline=deadline)
     coordinator = registry.shared(home.address)
     if groups:
         response = await coordinator.stream(request, groups)

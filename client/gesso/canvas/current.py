@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from gesso.canvas.sender import Sender
+from typing import Any
+
+from gesso.canvas.sender import Route, Sender
 
 _current: Sender | None = None
 
@@ -15,6 +17,12 @@ def set_current_app(app: Sender | None) -> None:
     """Make `app` the one that canvases without an app are sent by. None takes it away."""
     global _current  # noqa: PLW0603 - there is one per process, as in Celery
     _current = app
+
+
+def route_of(canvas: Any) -> Route | None:
+    """Return what says the queues of a canvas's tasks: its own app's routes, or the current app's."""
+    app = canvas.found_app() or _current
+    return None if app is None else app.route
 
 
 def current_app() -> Sender:

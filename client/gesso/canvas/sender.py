@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+#: Says the queue of a task by its name, None where it has nothing to say.
+Route: TypeAlias = Callable[[str], str | None]
 
 from gesso.deadline import Timeout
 
@@ -14,6 +17,11 @@ class Sender(Protocol):
     `canvas` is a `gesso.canvas.Canvas` everywhere; it is `Any` here because canvases hold senders.
     A sender reads a canvas and never changes it.
     """
+
+    @property
+    def route(self) -> Route | None:
+        """What says the queues of tasks; None where there are no routes."""
+        ...
 
     def send(self, canvas: Any, *, wait: bool = False, deadline: Timeout = None) -> Any:
         """Submit a canvas and return its AsyncResult or GroupResult.

@@ -26,6 +26,7 @@ from gesso.canvas.joins import Join
 from gesso.canvas.lazy import Lazy
 from gesso.canvas.maps import Chunks, Map, OverItems, Starmap
 from gesso.canvas.options import Options
+from gesso.canvas.sender import Route
 from gesso.canvas.signature import Signature
 from gesso.canvas.wire_options import (
     read_options,
@@ -57,7 +58,11 @@ class OpenGroup:
 
 
 def encode(
-    canvas: Canvas, *, encoding: str = codec.DEFAULT, error_links_on_header: bool = False
+    canvas: Canvas,
+    *,
+    encoding: str = codec.DEFAULT,
+    error_links_on_header: bool = False,
+    route: Route | None = None,
 ) -> pb.Canvas:
     """Return a canvas as a message.
 
@@ -65,6 +70,7 @@ def encode(
         canvas: Is not changed, but its lazy groups are read.
         encoding: The codec of arguments, but for signatures with the option `serializer`.
         error_links_on_header: Whether a body's error links run for failed header members, too.
+        route: Says the queue of a task whose signature names none; None for the coordinator to decide.
 
     Raises:
         TypeError: If a chord has no body, or an option is unknown.
@@ -72,12 +78,16 @@ def encode(
         EncodeError: If an argument cannot be encoded.
     """
     message = pb.Canvas()
-    _Writer(encoding, error_links_on_header, None).write(canvas, message, {}, _ROOT, 1)
+    _Writer(encoding, error_links_on_header, None, route).write(canvas, message, {}, _ROOT, 1)
     return message
 
 
 def encode_open(
-    canvas: Canvas, *, encoding: str = codec.DEFAULT, error_links_on_header: bool = False
+    canvas: Canvas,
+    *,
+    encoding: str = codec.DEFAULT,
+    error_links_on_header: bool = False,
+    route: Route | None = None,
 ) -> tuple[pb.Canvas, list[OpenGroup]]:
     """Return a canvas as a message in which lazy groups have no members, and those groups.
 
@@ -86,7 +96,7 @@ def encode_open(
     """
     message = pb.Canvas()
     opened: list[OpenGroup] = []
-    _Writer(encoding, error_links_on_header, opened).write(canvas, message, {}, _ROOT, 1)
+    _Writer(encoding, error_links_on_header, opened, route).write(canvas, message, {}, _ROOT, 1)
     return message, opened
 
 
@@ -101,9 +111,16 @@ class Children(Protocol):
 class _Writer:
     """Writes one canvas."""
 
-    __slots__ = ("_dump", "_encoding", "_error_links_on_header", "_opened")
+    __slots__ = ("_dump", "_encoding", "_error_links_on_header", "_opened", "_route")
 
-    def __init__(self, encoding: str, error_links_on_header: bool, opened: list[OpenGroup] | None) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        encoding: str,
+        error_links_on_header: bool,  # noqa: FBT001
+        opened: list[OpenGroup] | None,
+        route: Route | None,
+    ) -> None:
+        self._route = route
         self._encoding = encoding
         self._dump = codec.get(encoding).encode
         self._error_links_on_header = error_links_on_header
@@ -142,6 +159,8 @@ class _Writer:
             out.immutable = True
         if options:
             write_options(options, out.options)
+        if self._route is not None and not out.options.queue and (queue := self._route(sig.task)):
+            out.options.queue = queue
         if sig.args:
             self._payload(sig, "args", sig.args, out.args, options)
         if sig.kwargs:
@@ -203,7 +222,7 @@ class _Writer:
             self.write(member, out.add(), options, inside, depth + 1)
 
     def _read(self, group: Group, options: Options, depth: int) -> Iterator[pb.Canvas]:
-        inside = _Writer(self._encoding, self._error_links_on_header, None)
+        inside = _Writer(self._encoding, self._error_links_on_header, None, self._route)
         for member in group.unrolled():
             message = pb.Canvas()
             inside.write(member, message, options, "", depth + 1)
@@ -226,7 +245,11 @@ class _Writer:
     # --- what every element may have -------------------------------------------------------
 
     def _links(self, canvas: Canvas, out: pb.Canvas, depth: int) -> None:
-        inside = self if self._opened is None else _Writer(self._encoding, self._error_links_on_header, None)
+        inside = (
+            self
+            if self._opened is None
+            else _Writer(self._encoding, self._error_links_on_header, None, self._route)
+        )
         for one in canvas.options.get("link", ()):
             inside.write(one, out.links.add(), {}, "", depth + 1)
         for one in canvas.options.get("link_error", ()):

@@ -22,7 +22,7 @@ Write: TypeAlias = Callable[[Any, SignatureOptions], None]
 Read: TypeAlias = Iterator[tuple[str, Any]]
 
 #: How to reach Celery's broker, and what Celery's workers tell each other.
-_BROKER_OPTIONS = frozenset(
+BROKER_OPTIONS = frozenset(
     {
         "add_to_parent",
         "compression",
@@ -254,4 +254,4 @@ _READERS: Mapping[str, Callable[[SignatureOptions], Read]] = {
 }
 
 #: What is written in another place, or has no meaning here.
-_ELSEWHERE = frozenset({"serializer", STAMPED, *LINKS}) | _BROKER_OPTIONS
+_ELSEWHERE = frozenset({"serializer", STAMPED, *LINKS}) | BROKER_OPTIONS

@@ -58,7 +58,8 @@ class Canvases:
         Returns:
             The answer, and what was accepted; None when the request was only to be checked.
         """
-        submission = self.submission(request, Elements(self._coordinator.config.limits), watch=watch)
+        config = self._coordinator.config
+        submission = self.submission(request, Elements(config.limits, config.routes), watch=watch)
         if request.validate_only:
             plan = self._coordinator.submissions.compile(submission.element)
             return pb.SubmitCanvasResponse(node_count=len(plan.nodes)), None

@@ -19,9 +19,9 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from gesso.v1 import canvas_pb2, payload_pb2, signature_pb2, worker_service_pb2
 from gesso_server.config import Limits
 from gesso_server.plan import Call, Chain, Chord, Counts, Element, Group, Lane, Policy
+from gesso_server.routes import Routes
 from gesso_server.rpc.refusal import Refusal, invalid
 
-DEFAULT_QUEUE = "default"
 DEFAULT_PRIORITY = 4
 _HIGHEST_PRIORITY = 9
 _TASK_NAME_BYTES = 256
@@ -57,14 +57,17 @@ class _Hung(NamedTuple):
 class Elements:
     """Converts one canvas."""
 
-    def __init__(self, limits: Limits, opened: Iterable[canvas_pb2.Canvas] = ()) -> None:
+    def __init__(self, limits: Limits, routes: Routes, opened: Iterable[canvas_pb2.Canvas] = ()) -> None:
         """Prepare to convert.
 
         Args:
             limits: How large things may be.
+            routes: The queues of tasks whose signature names none.
             opened: The groups and chords that grow, by number; elements of the canvas itself, not copies.
         """
         self._limits = limits
+        self._routes = routes
+        self._routed: dict[str, str] = {}
         self._keep = tuple(opened)
         self._places: dict[int, tuple[Stamps, int]] = {}
         self._opened = {id(canvas): number for number, canvas in enumerate(self._keep)}
@@ -215,7 +218,7 @@ class Elements:
         return Call(lane, assignment.SerializeToString(), signature.immutable, timing, *hung, task_id)
 
     def _lane(self, task: str, options: signature_pb2.SignatureOptions | None, *, timed: bool) -> Lane:
-        queue = options.queue if options is not None and options.queue else DEFAULT_QUEUE
+        queue = options.queue if options is not None and options.queue else self._queue(task)
         priority = (
             options.priority if options is not None and options.HasField("priority") else DEFAULT_PRIORITY
         )
@@ -240,6 +243,12 @@ class Elements:
                 raise invalid("BAD_LIMIT_KEY", text, "options.concurrency_key")
             lane = self._lanes[key] = Lane(queue, priority, task, timed, limit_key)
         return lane
+
+    def _queue(self, task: str) -> str:
+        queue = self._routed.get(task)
+        if queue is None:
+            queue = self._routed[task] = self._routes.queue(task)
+        return queue
 
     def _check_payload(self, payload: payload_pb2.Payload, field: str) -> None:
         limit = self._limits.payload_bytes

@@ -153,7 +153,8 @@ class Reports:
         view = NodeView.of(ref, found[1][0])
         body = view.task_body()
         stamps = pb.Assignment.FromString(body.call).stamps
-        elements = Elements(self._limits)
+        config = self._coordinator.config
+        elements = Elements(config.limits, config.routes)
         extensions = self._coordinator.extensions
         lines = []
         if outcome.HasField("replacement"):

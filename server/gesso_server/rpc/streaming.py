@@ -44,7 +44,8 @@ class Streams:
         if first.start.request_id or first.start.validate_only or first.start.wait:
             text = "request_id, validate_only and wait do not go with a stream"
             raise invalid("CONFLICTING_FIELDS", text, "start")
-        elements = Elements(self._coordinator.config.limits, _opened(first.start.canvas, first.open_paths))
+        config = self._coordinator.config
+        elements = Elements(config.limits, config.routes, _opened(first.start.canvas, first.open_paths))
         submission = self._canvases.submission(first.start, elements, watch=False)
         plan = self._coordinator.submissions.compile(submission.element)
         accepted = (await self._coordinator.submissions.keep(submission, plan)).accepted

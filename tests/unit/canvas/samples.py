@@ -13,6 +13,8 @@ from gesso.canvas import Canvas, Signature, chain, chord, group, xmap, xstarmap
 class Recorder:
     """An app that remembers what it was asked. It knows one task, `strict`, of one argument."""
 
+    route = None
+
     def __init__(self) -> None:
         self.sent: list[Canvas] = []
         self.waited: list[bool] = []
