@@ -186,6 +186,10 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._entries())
 
+    def keys(self) -> list[str]:
+        """Return what was written, in order."""
+        return [key for key, _ in self._entries()]
+
     def process_ids(self) -> list[int]:
         """Return who did something, without repeats, in the order they began."""
         return list(dict.fromkeys(int(process_id) for _, process_id in self._entries()))
@@ -197,3 +201,26 @@ class Ledger:
             return []
         whole, _, _ = text.rpartition("\n")
         return [(key, process_id) for key, process_id in (line.split() for line in whole.splitlines())]
+
+
+@app.task
+def track(ledger: str, key: int) -> int:
+    """Write into the ledger that `key` begins, work for a millisecond, and write that it ends."""
+    write(ledger, f"begin-{key}")
+    time.sleep(0.001)
+    write(ledger, f"end-{key}")
+    return key
+
+
+@app.task(bind=True)
+def track_and_grow(self: Any, ledger: str, key: int, more: int) -> int:
+    """Do as `track`, and add so many more of it to the group."""
+    for number in range(more):
+        self.add_to_chord(track.s(ledger, 1000 * (key + 1) + number))
+    return track(ledger, key)
+
+
+@app.task(bind=True)
+def track_instead(self: Any, ledger: str, key: int) -> None:
+    """Have a chain of two take its place, each of which does as `track`."""
+    self.replace(track.si(ledger, key) | track.si(ledger, key))

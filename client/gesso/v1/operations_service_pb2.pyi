@@ -29,20 +29,22 @@ class ListQueuesResponse(_message.Message):
     def __init__(self, queues: _Optional[_Iterable[_Union[QueueSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class QueueSummary(_message.Message):
-    __slots__ = ("queue", "waiting_count", "running_count", "oldest_age", "paused", "unknown_tasks")
+    __slots__ = ("queue", "waiting_count", "running_count", "oldest_age", "paused", "unknown_tasks", "worker_count")
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
     RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
     OLDEST_AGE_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_TASKS_FIELD_NUMBER: _ClassVar[int]
+    WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
     queue: str
     waiting_count: int
     running_count: int
     oldest_age: _duration_pb2.Duration
     paused: bool
     unknown_tasks: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, queue: _Optional[str] = ..., waiting_count: _Optional[int] = ..., running_count: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., paused: bool = ..., unknown_tasks: _Optional[_Iterable[str]] = ...) -> None: ...
+    worker_count: int
+    def __init__(self, queue: _Optional[str] = ..., waiting_count: _Optional[int] = ..., running_count: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., paused: bool = ..., unknown_tasks: _Optional[_Iterable[str]] = ..., worker_count: _Optional[int] = ...) -> None: ...
 
 class PauseQueueRequest(_message.Message):
     __slots__ = ("queue",)

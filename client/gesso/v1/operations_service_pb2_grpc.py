@@ -87,21 +87,22 @@ class OperationsServiceServicer(object):
     """
 
     def ListQueues(self, request, context):
-        """Lists the queues that have had work or workers.
+        """Lists the queues that have tasks or workers, or are paused. It counts nothing task by task, however much waits.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def PauseQueue(self, request, context):
-        """Stops delivering a queue's tasks. What runs goes on.
+        """Stops delivering a queue's tasks. What was delivered goes on. It holds until ResumeQueue, whatever is restarted; a queue
+        that does not exist yet may be paused, too. `BAD_QUEUE_NAME` for a name that no queue can have.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResumeQueue(self, request, context):
-        """Delivers a queue's tasks again.
+        """Delivers a queue's tasks again, at once to workers that wait. Of a queue that is not paused it changes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,7 +124,7 @@ class OperationsServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListWorkers(self, request, context):
-        """Lists the workers' sessions.
+        """Lists the workers' sessions. A page may have fewer than asked for although more follow.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

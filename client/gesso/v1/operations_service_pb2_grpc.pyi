@@ -34,11 +34,13 @@ class OperationsServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OperationsServiceAsyncStub: ...
     ListQueues: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListQueuesRequest, _operations_service_pb2.ListQueuesResponse]
-    """Lists the queues that have had work or workers."""
+    """Lists the queues that have tasks or workers, or are paused. It counts nothing task by task, however much waits."""
     PauseQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.PauseQueueRequest, _operations_service_pb2.PauseQueueResponse]
-    """Stops delivering a queue's tasks. What runs goes on."""
+    """Stops delivering a queue's tasks. What was delivered goes on. It holds until ResumeQueue, whatever is restarted; a queue
+    that does not exist yet may be paused, too. `BAD_QUEUE_NAME` for a name that no queue can have.
+    """
     ResumeQueue: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeQueueRequest, _operations_service_pb2.ResumeQueueResponse]
-    """Delivers a queue's tasks again."""
+    """Delivers a queue's tasks again, at once to workers that wait. Of a queue that is not paused it changes nothing."""
     SetLimit: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.SetLimitRequest, _operations_service_pb2.SetLimitResponse]
     """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
     then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
@@ -46,7 +48,7 @@ class OperationsServiceStub:
     ListLimits: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListLimitsRequest, _operations_service_pb2.ListLimitsResponse]
     """Lists the limits. There are at most 1,000."""
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]
-    """Lists the workers' sessions."""
+    """Lists the workers' sessions. A page may have fewer than asked for although more follow."""
     ListDeadLetters: _grpc.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]
     """Lists tasks that ended as DEAD, the latest first.
 
@@ -66,11 +68,13 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListQueues: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListQueuesRequest, _operations_service_pb2.ListQueuesResponse]  # type: ignore[assignment]
-    """Lists the queues that have had work or workers."""
+    """Lists the queues that have tasks or workers, or are paused. It counts nothing task by task, however much waits."""
     PauseQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.PauseQueueRequest, _operations_service_pb2.PauseQueueResponse]  # type: ignore[assignment]
-    """Stops delivering a queue's tasks. What runs goes on."""
+    """Stops delivering a queue's tasks. What was delivered goes on. It holds until ResumeQueue, whatever is restarted; a queue
+    that does not exist yet may be paused, too. `BAD_QUEUE_NAME` for a name that no queue can have.
+    """
     ResumeQueue: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ResumeQueueRequest, _operations_service_pb2.ResumeQueueResponse]  # type: ignore[assignment]
-    """Delivers a queue's tasks again."""
+    """Delivers a queue's tasks again, at once to workers that wait. Of a queue that is not paused it changes nothing."""
     SetLimit: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.SetLimitRequest, _operations_service_pb2.SetLimitResponse]  # type: ignore[assignment]
     """Sets, changes or removes a limit that holds over all workers together. It holds for what is handed to workers from
     then on. More than 1,000 limits are refused with RESOURCE_EXHAUSTED (`QUOTA`).
@@ -78,7 +82,7 @@ class OperationsServiceAsyncStub(OperationsServiceStub):
     ListLimits: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListLimitsRequest, _operations_service_pb2.ListLimitsResponse]  # type: ignore[assignment]
     """Lists the limits. There are at most 1,000."""
     ListWorkers: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListWorkersRequest, _operations_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
-    """Lists the workers' sessions."""
+    """Lists the workers' sessions. A page may have fewer than asked for although more follow."""
     ListDeadLetters: _aio.UnaryUnaryMultiCallable[_operations_service_pb2.ListDeadLettersRequest, _operations_service_pb2.ListDeadLettersResponse]  # type: ignore[assignment]
     """Lists tasks that ended as DEAD, the latest first.
 
@@ -101,7 +105,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ListQueuesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListQueuesResponse, _abc.Awaitable[_operations_service_pb2.ListQueuesResponse]]:
-        """Lists the queues that have had work or workers."""
+        """Lists the queues that have tasks or workers, or are paused. It counts nothing task by task, however much waits."""
 
     @_abc_1.abstractmethod
     def PauseQueue(
@@ -109,7 +113,9 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.PauseQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.PauseQueueResponse, _abc.Awaitable[_operations_service_pb2.PauseQueueResponse]]:
-        """Stops delivering a queue's tasks. What runs goes on."""
+        """Stops delivering a queue's tasks. What was delivered goes on. It holds until ResumeQueue, whatever is restarted; a queue
+        that does not exist yet may be paused, too. `BAD_QUEUE_NAME` for a name that no queue can have.
+        """
 
     @_abc_1.abstractmethod
     def ResumeQueue(
@@ -117,7 +123,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ResumeQueueRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ResumeQueueResponse, _abc.Awaitable[_operations_service_pb2.ResumeQueueResponse]]:
-        """Delivers a queue's tasks again."""
+        """Delivers a queue's tasks again, at once to workers that wait. Of a queue that is not paused it changes nothing."""
 
     @_abc_1.abstractmethod
     def SetLimit(
@@ -143,7 +149,7 @@ class OperationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _operations_service_pb2.ListWorkersRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_operations_service_pb2.ListWorkersResponse, _abc.Awaitable[_operations_service_pb2.ListWorkersResponse]]:
-        """Lists the workers' sessions."""
+        """Lists the workers' sessions. A page may have fewer than asked for although more follow."""
 
     @_abc_1.abstractmethod
     def ListDeadLetters(

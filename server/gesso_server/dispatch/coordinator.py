@@ -15,6 +15,7 @@ from gesso_server.config import DEFAULT_NAMESPACE, Durability, ServerConfig
 from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.extension import Extensions
+from gesso_server.dispatch.fleet import Fleet
 from gesso_server.dispatch.growth import Growing
 from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.overrun import end_overran
@@ -69,6 +70,7 @@ class Coordinator:
         self.extensions = Extensions(store, config.limits, self.submissions.names)
         self.cancellations = Cancellations(store, self._desk)
         self.reruns = Reruns(store, config, self._desk, self.submissions)
+        self.fleet = Fleet(store, self._desk)
         self.revocations = Revocations(store, DEFAULT_NAMESPACE)
         self._revoked = asyncio.Event()
         self.draining = False

@@ -13,11 +13,12 @@ from grpc_reflection.v1alpha import reflection
 from gesso.v1 import coordinator_service_pb2, operations_service_pb2, worker_service_pb2
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
-from gesso_server.rpc.canvases import Canvases
+from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.conversation import Conversations
 from gesso_server.rpc.dead_letters import DeadLetters
 from gesso_server.rpc.limits import Limits
 from gesso_server.rpc.listener import ListenRefusedError, check_address
+from gesso_server.rpc.queues import Queues
 from gesso_server.rpc.service import handlers
 from gesso_server.rpc.streaming import Streams
 from gesso_server.rpc.work import Work
@@ -51,12 +52,16 @@ class _CoordinatorService:
 class _OperationsService:
     """All of OperationsService that is served."""
 
-    def __init__(self, limits: Limits, dead_letters: DeadLetters) -> None:
+    def __init__(self, limits: Limits, dead_letters: DeadLetters, queues: Queues) -> None:
         self.set_limit = limits.set_limit
         self.list_limits = limits.list_limits
         self.list_dead_letters = dead_letters.list_dead_letters
         self.replay_dead_letter = dead_letters.replay_dead_letter
         self.purge_dead_letters = dead_letters.purge_dead_letters
+        self.list_queues = queues.list_queues
+        self.list_workers = queues.list_workers
+        self.pause_queue = queues.pause_queue
+        self.resume_queue = queues.resume_queue
 
 
 class Server:
@@ -74,7 +79,7 @@ class Server:
             ),
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
             operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: _OperationsService(
-                Limits(coordinator), DeadLetters(coordinator, canvases)
+                Limits(coordinator), DeadLetters(coordinator, canvases), Queues(coordinator, NAMESPACE)
             ),
         }
         for descriptor, servicer in services.items():

@@ -381,3 +381,34 @@ class UnreadableRow(NamedTuple):
     """`canvas:index`, or empty."""
     parked_ms: int
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueStanding:
+    """How a queue stands, in one partition or in all."""
+
+    queue: str
+    waiting: int
+    running: int
+    sessions: int
+    """How many take its tasks."""
+    paused: bool
+    oldest_ms: int | None
+    """For how long its oldest task has waited; None when none waits."""
+    unknown: frozenset[str]
+    """Names of tasks that wait for a worker that knows them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerStanding:
+    """A worker's session, as one partition or all know it."""
+
+    session: str
+    worker: str
+    queues: tuple[str, ...]
+    slots: int
+    held: int
+    seen_ms: int
+    """When its lease was renewed last."""
+    tasks: frozenset[str]
+    """Names of the tasks that it knows."""

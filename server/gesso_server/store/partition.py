@@ -27,6 +27,7 @@ from gesso_server.store.calls import (
     LookedCanvas,
     NewCanvas,
     PermitDelivery,
+    QueueStanding,
     Renewed,
     RerunCanvas,
     Rerunnable,
@@ -39,6 +40,7 @@ from gesso_server.store.calls import (
     UnreadableRow,
     Wake,
     Welcomed,
+    WorkerStanding,
 )
 from gesso_server.store.errors import QuotaError, StoreUnavailable
 from gesso_server.store.limits import Limit, LimitTable
@@ -419,6 +421,33 @@ class Partition:
         flat = await self._call("list", self._key, [namespace, *bounds, skip, most])
         pairs = zip(flat[::2], flat[1::2], strict=True)
         return [(CanvasId(name.decode()), _looked_canvas(meta)) for name, meta in pairs if meta[0]]
+
+    async def pause_queue(self, namespace: str, queue: str, *, paused: bool) -> Duties:
+        """Grant nothing of a queue any more, or again."""
+        args: list[bytes | str | int] = [namespace, queue, self._coordinator, int(paused)]
+        return _duties(await self._call("queue_pause", self._key, args))
+
+    async def queues(self, namespace: str, *, behind: str, most: int) -> list[QueueStanding]:
+        """Return queues by name, those after the name `behind`."""
+        found = await self._call("fleet_queues", self._key, [namespace, behind, most])
+        return [
+            QueueStanding(
+                queue=queue.decode(), waiting=waiting, running=running, sessions=sessions, paused=bool(paused),
+                oldest_ms=None if oldest < 0 else oldest, unknown=frozenset(task.decode() for task in unknown),
+            )
+            for queue, waiting, running, sessions, paused, oldest, unknown in found
+        ]  # fmt: skip
+
+    async def workers(self, namespace: str, *, behind: str, most: int) -> list[WorkerStanding]:
+        """Return sessions by id, those after the id `behind`."""
+        found = await self._call("fleet_workers", self._key, [namespace, behind, most])
+        return [
+            WorkerStanding(
+                session=session.decode(), worker=worker.decode(), queues=tuple(queues.decode().split()), slots=slots,
+                held=held, seen_ms=seen, tasks=frozenset(task.decode() for task in tasks),
+            )
+            for session, worker, queues, slots, held, seen, tasks in found
+        ]  # fmt: skip
 
     async def outcomes(
         self, canvas_id: CanvasId, run: tuple[int, int, int], most_bytes: int

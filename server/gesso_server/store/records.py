@@ -4,7 +4,7 @@ A node's body is what never changes and what no script reads but to add inputs t
 
     task   place|id NEWLINE caller's bytes    `|id` only for a task that goes by an id the client chose
     join   place|policy|id|inputs             the id with a space for each `|` in it; runs of inputs in header order
-         waiting NEWLINE place|…     of one that `scripts/lib/turns.lua` is about
+           waiting NEWLINE place|…            of one that `scripts/lib/turns.lua` is about
 
 A place is the joins that the node stands inside, from the outermost inwards, as `3.17`, and a mark unless it is the
 first and the last step of a member of the innermost: `<` the first, `>` the last, `-` neither. Empty for a node that

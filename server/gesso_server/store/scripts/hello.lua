@@ -11,12 +11,15 @@ redis.register_function{function_name = '@LIBRARY@_hello', flags = {'allow-oom'}
   local call = call_state.begin(KEYS[1], ARGV[3])
   local K, sid, epoch = KEYS[1], ARGV[1], tonumber(ARGV[2])
   local key = keys.session(K, sid)
-  local known = redis.call('HMGET', key, 'epoch', 'num')
+  local known = redis.call('HMGET', key, 'epoch', 'num', 'ns', 'queues')
   if known[1] and tonumber(known[1]) >= epoch then return {'E', {}, {}, {}, call_state.finish(call)} end
   local names, held = tonumber(ARGV[9]), tonumber(ARGV[10])
   local num = known[2] or redis.call('INCR', K .. ':num')
   redis.call('HSET', key, 'epoch', epoch, 'seq', 0, 'grants', '', 'num', num, 'coordinator', ARGV[3], 'ns', ARGV[4],
-    'worker', ARGV[5], 'slots', ARGV[6], 'queues', ARGV[8])
+    'worker', ARGV[5], 'slots', ARGV[6], 'queues', ARGV[8], 'lease', ARGV[7])
+  redis.call('HDEL', key, 'gone')
+  leases.count_session(call, sid, known[3], known[4], -1)
+  leases.count_session(call, sid, ARGV[4], ARGV[8], 1)
   redis.call('HSET', keys.numbers(K), num, sid)
   redis.call('DEL', keys.names(K, sid))
   for from = 11, 10 + names, 1000 do

@@ -11,6 +11,7 @@ redis.register_function{function_name = '@LIBRARY@_leave', flags = {'allow-oom'}
       leases.drop_session(call, ARGV[1], {})
     else
       redis.call('ZADD', keys.sessions(KEYS[1]), 'XX', 'LT', call.now + tonumber(ARGV[4]), ARGV[1])
+      redis.call('HSET', keys.session(KEYS[1], ARGV[1]), 'gone', call.now)
     end
   end
   return call_state.finish(call)

@@ -40,7 +40,7 @@ local function remove(call, cid)
   end
   for _, lane in ipairs(redis.call('HVALS', keys.lanes(call.K, cid))) do
     local prio, queue = string.match(lane, '^(%d)|([^|]*)')
-    redis.call('UNLINK', keys.ready(call.K, cid, queue, prio)) -- what expired in its queue
+    if m[3] and not ready.drop(call, cid, m[3], queue, prio) then return false end -- what ended in its queue
   end
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
     redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))
@@ -149,10 +149,11 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     remove_staged(call, cid)
     redis.call('ZREM', keys.staging(K), cid)
   end
+  queues.prune(K)
   local own = call_state.finish(call)
   for i = 4, #ARGV, 2 do
     redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), ARGV[1])
-    if redis.call('EXISTS', keys.levels(K, ARGV[i], ARGV[i + 1]), keys.parked(K, ARGV[i], ARGV[i + 1])) > 0 then
+    if ready.any(call, ARGV[i], ARGV[i + 1]) then
       local wakes = own[1]
       wakes[#wakes + 1] = ARGV[i]
       wakes[#wakes + 1] = ARGV[i + 1]

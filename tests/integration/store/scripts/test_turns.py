@@ -103,7 +103,7 @@ async def test_members_behind_a_step_that_did_not_succeed_end_with_it(
     rig: Rig, state: str, left: str
 ) -> None:
     """When the control edge closes, no member has its turn, and each ends as the step before it did."""
-    members = [call("x"), whole(call("y"), call("z")), limited(*calls(2), most=1)]
+    members: list[Element] = [call("x"), whole(call("y"), call("z")), limited(*calls(2), most=1)]
     submitted = await rig.submit(chain(call("first"), limited(*members, most=1), call("last")))
     worker = await ready(rig)
     (first,) = await worker.take()
@@ -203,7 +203,7 @@ async def test_large_group_wakes_up_in_slices(rig: Rig) -> None:
 @pytest.mark.parametrize("seed", range(20))
 async def test_no_more_than_the_limit_at_any_time(rig: Rig, seed: int) -> None:
     """Whatever order members of any shape end in, never more are under way, and all of them end."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311  no secret
     most = rng.randrange(1, 4)
     members: list[Element] = []
     for number in range(rng.randrange(1, 9)):

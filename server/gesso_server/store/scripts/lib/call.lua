@@ -20,7 +20,7 @@ end
 function call_state.begin(K, coordinator)
   return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}, moved = 0, broken = {}}
+    deliveries = {}, moved = 0, broken = {}, counts = {}}
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
@@ -31,6 +31,7 @@ function call_state.finish(call)
   graph.settle(call)
   dead.cancel_broken(call)
   limits.flush(call)
+  queues.flush(call)
   nodes.flush(call)
   canvases.flush(call)
   return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K)), call.messages, call.deliveries,

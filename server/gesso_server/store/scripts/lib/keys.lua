@@ -17,10 +17,14 @@ function keys.task_id(K, ns, id) return K .. ':id:' .. ns .. ':' .. id end  -- s
 function keys.revoked(K, ns) return K .. ':rev:' .. ns end                -- zset: stamp, NUL, value, NUL, 1 to kill -> until when, ms
 function keys.names(K, sid) return K .. ':n:' .. sid end                  -- set: task names that it knows
 function keys.held(K, sid) return K .. ':h:' .. sid end                   -- hash: canvas:index -> attempt,nonce,started
-function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: priorities with work
+function keys.levels(K, ns, queue) return K .. ':l:' .. ns .. ':' .. queue end -- zset: see lib/ready.lua
 function keys.ring(K, ns, queue, prio) return K .. ':r:' .. ns .. ':' .. queue .. ':' .. prio end -- list: canvases
 function keys.parked(K, ns, queue) return K .. ':p:' .. ns .. ':' .. queue end -- set: task names parked in the queue
 function keys.park(K, ns, queue, task) return K .. ':k:' .. ns .. ':' .. queue .. ':' .. task end -- list: entries
+function keys.counts(K) return K .. ':qc' end                            -- hash: see lib/queues.lua
+function keys.queues(K) return K .. ':qs' end                            -- zset: namespace NUL queue, all scores 0
+function keys.workers(K, ns) return K .. ':ws:' .. ns end                 -- zset: sessions, all scores 0
+function keys.alone(K, ns, queue) return K .. ':a:' .. ns .. ':' .. queue end -- list: canvas:index of tasks to run alone
 function keys.idle(K, ns, queue) return K .. ':i:' .. ns .. ':' .. queue end -- set: coordinators with idle sessions
 function keys.due(K) return K .. ':due' end                               -- zset: canvas:index -> due, ms
 function keys.expiry(K) return K .. ':exp' end                            -- zset: canvas:index -> last start, ms

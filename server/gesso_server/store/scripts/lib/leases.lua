@@ -1,8 +1,9 @@
 -- leases: sessions, what they hold, and handing them work.
 --
 -- keys.session has: epoch, seq, num (a short number for the session), ns, queues (space-separated), coordinator,
--- worker, slots, grants (of the last seq, `canvas:index` space-separated), alone (`canvas:index` of a task that is to run
--- alone, '' for none).
+-- worker, slots, lease (ms), gone (ms, when its connection broke, until it says hello again), grants (of the last seq,
+-- `canvas:index` space-separated), alone (`canvas:index` of a task that it holds and that is to run alone; '?' while it is to hold
+-- nothing any more, for a task that is set aside; '' for neither).
 -- keys.held has, for each task the session holds, `canvas:index` -> attempt,nonce,started (0 or 1).
 
 local leases = {}
@@ -17,10 +18,21 @@ local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were canc
 function leases.session(call, sid)
   local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants', 'alone')
   if not s[1] then return nil end
-  local queues = {}
-  for queue in string.gmatch(s[5], '[^ ]+') do queues[#queues + 1] = queue end
-  return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = queues, grants = s[6] or '',
+  local names = {}
+  for queue in string.gmatch(s[5], '[^ ]+') do names[#names + 1] = queue end
+  return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = names, grants = s[6] or '',
     alone = s[7] or ''}
+end
+
+-- Count a session for its queues (n = 1), or not any more (-1). Without `ns` there is none.
+function leases.count_session(call, sid, ns, names, n)
+  if not ns then return end
+  if n > 0 then
+    redis.call('ZADD', keys.workers(call.K, ns), 0, sid)
+  else
+    redis.call('ZREM', keys.workers(call.K, ns), sid)
+  end
+  for queue in string.gmatch(names, '[^ ]+') do queues.count(call, ns, queue, 's', n) end
 end
 
 -- The canvas and node of a `canvas:index`.
@@ -83,7 +95,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
   local list = keys.ready(call.K, canvas.id, queue, prio)
   local served = 0
   if canvas.state == 'C' then
-    redis.call('UNLINK', list)
+    granted.more = not ready.drop(call, canvas.id, canvas.ns, queue, prio)
     return 0
   end
   while served < most and not granted.stop do
@@ -93,7 +105,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
     end
     local entry = redis.call('LPOP', list)
     if not entry then break end
-    local lane_id, first, count, stride = string.match(entry, '^(%d+):(%d+):(%d+):(%d+)$')
+    local lane_id, first, count, stride, since = string.match(entry, '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
     first, count, stride = tonumber(first), tonumber(count), tonumber(stride)
     local lane = canvases.lane(call, canvas, lane_id)
     local limit = granted.limited and limits.of(call, canvas, lane)
@@ -105,6 +117,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       granted.scanned = granted.scanned + 1
     elseif limit and limits.room(call, limit, 1) == 0 then
       limits.set_aside(call, limit, canvas, lane, entry, count)
+      queues.count(call, canvas.ns, queue, 'w', -count)
       granted.scanned = granted.scanned + 1
     else
       local room = limit and limits.room(call, limit, most - served) or most - served
@@ -115,12 +128,12 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       for _, index in ipairs(slice) do
         local node = nodes.get(call, canvas.id, index)
         if node and node.state == 'W' then
-          if node.crashes >= ALONE_AFTER then
-            granted.stop = true
-            if granted.busy or #granted.items > 0 then break end
-            granted.alone = canvas.id .. ':' .. index
-          end
-          if expired(call, canvas, node) then
+          local alone = node.crashes >= ALONE_AFTER
+          if alone then granted.stop, granted.alone = true, canvas.id .. ':' .. index end
+          if alone and (granted.busy or #granted.items > 0) then
+            granted.alone = '?'
+            ready.leave_alone(call, canvas, queue, index)
+          elseif expired(call, canvas, node) then
             graph.finish(call, canvas, node, 'X')
           else
             if limit then limits.take(call, limit, canvas, node) end
@@ -131,16 +144,42 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
         taken = taken + 1
         if granted.stop then break end
       end
+      queues.count(call, canvas.ns, queue, 'w', -taken)
       if taken < count then
-        redis.call('LPUSH', list, lane_id .. ':' .. (first + taken * stride) .. ':' .. (count - taken) .. ':' .. stride)
+        redis.call('LPUSH', list, table.concat({lane_id, first + taken * stride, count - taken, stride, since}, ':'))
       end
     end
   end
   return served
 end
 
+-- Grant a task that is to run alone to a session that holds nothing. Returns how many tasks were granted.
+local function serve_alone(call, session, level, _, granted)
+  local queue = level.queue
+  for _, field in ipairs((granted.busy or #granted.items > 0) and {} or ready.left_alone(call, session.ns, queue)) do
+    local canvas, node = leases.node_of(call, field)
+    local lane = node and node.state == 'W' and canvases.lane(call, canvas, node.lane)
+    if not lane or redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task) == 1 then
+      ready.take_alone(call, session.ns, queue, field)
+      local limit = lane and granted.limited and limits.of(call, canvas, lane)
+      if lane and expired(call, canvas, node) then
+        graph.finish(call, canvas, node, 'X')
+      elseif limit and limits.room(call, limit, 1) == 0 then
+        limits.set_aside(call, limit, canvas, lane, ready.entry(call, node), 1)
+      elseif lane then
+        if limit then limits.take(call, limit, canvas, node) end
+        granted.stop, granted.alone = true, field
+        grant(call, session, canvas, node, granted)
+        return 1
+      end
+    end
+  end
+  return 0
+end
+
 -- Serve the canvases of one ring in turn. Returns how many tasks were granted.
-local function serve_ring(call, session, queue, prio, want, granted)
+local function serve_ring(call, session, level, want, granted)
+  local queue, prio = level.queue, level.prio
   local ring = keys.ring(call.K, session.ns, queue, prio)
   local got, length = 0, redis.call('LLEN', ring)
   while got < want and length > 0 and not granted.stop and not granted.more do
@@ -163,8 +202,8 @@ local function levels(call, session)
   for i = 0, n - 1 do
     local queue = session.queues[(session.seq + i) % n + 1]
     ready.unpark(call, session, queue)
-    for _, prio in ipairs(redis.call('ZREVRANGE', keys.levels(call.K, session.ns, queue), 0, -1)) do
-      found[#found + 1] = {queue = queue, prio = prio, rank = tonumber(prio) * n + (n - i)}
+    for _, prio in ipairs(ready.levels(call, session.ns, queue)) do
+      found[#found + 1] = {queue = queue, prio = prio, rank = (tonumber(prio) or ALONE_RANK) * n + (n - i)}
     end
   end
   table.sort(found, function(a, b) return a.rank > b.rank end)
@@ -177,13 +216,15 @@ function leases.lease(call, session, want)
     scanned = 0, more = false, alone = '', limited = limits.exist(call)}
   local held = keys.held(call.K, session.id)
   granted.busy = redis.call('EXISTS', held) == 1
-  if session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1 then
+  if granted.busy and (session.alone == '?'
+    or (session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1)) then
     granted.stop, granted.alone = true, session.alone
   end
   local got = 0
   for _, level in ipairs(levels(call, session)) do
     if got >= want or granted.stop or granted.more then break end
-    got = got + serve_ring(call, session, level.queue, level.prio, want - got, granted)
+    local serve = level.prio == ALONE and serve_alone or serve_ring
+    got = got + serve(call, session, level, want - got, granted)
   end
   call.short = got < want and not granted.stop and not granted.more
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
@@ -195,7 +236,7 @@ end
 -- Whether any of the session's queues still has work.
 function leases.more(call, session)
   for _, queue in ipairs(session.queues) do
-    if redis.call('EXISTS', keys.levels(call.K, session.ns, queue)) == 1 then return 1 end
+    if ready.levels(call, session.ns, queue)[1] then return 1 end
   end
   return 0
 end
@@ -314,8 +355,16 @@ function leases.drop_session(call, sid, crashed, overran)
       end
     end
   end
-  local num = redis.call('HGET', keys.session(call.K, sid), 'num')
-  if num then redis.call('HDEL', keys.numbers(call.K), num) end
+  local s = redis.call('HMGET', keys.session(call.K, sid), 'num', 'alone', 'ns', 'queues')
+  if s[1] then redis.call('HDEL', keys.numbers(call.K), s[1]) end
+  for queue in string.gmatch(s[2] == '?' and s[4] or '', '[^ ]+') do
+    for _, field in ipairs(ready.left_alone(call, s[3], queue)) do
+      ready.take_alone(call, s[3], queue, field)
+      local canvas, node = leases.node_of(call, field)
+      if node and node.state == 'W' then ready.put_back(call, canvas, node) end
+    end
+  end
+  leases.count_session(call, sid, s[3], s[4], -1)
   redis.call('DEL', keys.held(call.K, sid), keys.session(call.K, sid), keys.names(call.K, sid), keys.told(call.K, sid))
   redis.call('ZREM', keys.sessions(call.K), sid)
 end

@@ -12,7 +12,7 @@
 --                 home), taken (by attempts), ended (of those), unused (sent back without having been taken), aside (tasks
 --                 in keys.aside), serial, lapse (when permits that nobody takes go back, ms), pause (until when it asks
 --                 for none, ms; 0 for no pause)
---   keys.aside    entries that no permit was there for: `serial canvas lane:first:count:stride`, by priority and serial
+--   keys.aside    entries that no permit was there for: `serial canvas lane:first:count:stride:since`, by priority and serial
 --   keys.home     epoch, tokens, at (when it had so many, ms), turn (partition that was served last), and for each
 --                 partition p<number>: version,granted,back,unused,received,target - what its account said, what it was
 --                 granted, and the sum of grants that it would like to reach
@@ -136,7 +136,7 @@ local function release(call, account, most)
       account.aside = 0
       break
     end
-    local cid, lane_id, first, count, stride = string.match(text, '^%d+ (%x+) (%d+):(%d+):(%d+):(%d+)$')
+    local cid, lane_id, first, count, stride, since = string.match(text, '^%d+ (%x+) (%d+):(%d+):(%d+):(%d+):(%d+)$')
     local canvas = canvases.get(call, cid)
     count = tonumber(count)
     account.aside, account.changed = math.max(account.aside - count, 0), true
@@ -144,10 +144,10 @@ local function release(call, account, most)
       local part = math.min(count, share, most)
       local lane = canvases.lane(call, canvas, lane_id)
       moved[#moved + 1] = {canvas = canvas, lane = lane, count = part,
-        entry = lane_id .. ':' .. first .. ':' .. part .. ':' .. stride}
+        entry = table.concat({lane_id, first, part, stride, since}, ':')}
       most = most - part
       if part < count then
-        local rest = lane_id .. ':' .. (first + part * stride) .. ':' .. (count - part) .. ':' .. stride
+        local rest = table.concat({lane_id, first + part * stride, count - part, stride, since}, ':')
         put_aside(call, account, tonumber(lane.prio), cid, rest)
         account.aside = account.aside + count - part
       end
@@ -155,7 +155,7 @@ local function release(call, account, most)
   end
   call.moved = call.moved + #moved
   for i = #moved, 1, -1 do
-    ready.put(call, moved[i].canvas, moved[i].lane, moved[i].entry, moved[i].count, 'LPUSH')
+    ready.insert(call, moved[i].canvas, moved[i].lane, moved[i].entry, moved[i].count, 'LPUSH')
   end
 end
 

@@ -52,7 +52,8 @@ end
 local function decode(index, text)
   local state, dynamic, static = string.match(text, '^(.)([^/]*)/(.*)$')
   local first, source, edges, timing = string.match(assert(static), '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  local node = {index = index, state = state, first = first, source = source, edges = edges, timing = timing}
+  local node = {index = index, state = state, first = first, source = source, edges = edges, timing = timing,
+    was_held = HELD[state]}
   local d = split(dynamic)
   if string.sub(first, 1, 1) == 'J' then
     local need, policy, total = string.match(first, '^J(-?%d+),(.),(%d+)$')

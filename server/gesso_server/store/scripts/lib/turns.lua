@@ -1,10 +1,10 @@
 -- turns: members of a join that wait for their turn, since only so many of them may be under way at one time.
 --
--- A member is under way from its turn until its last node has ended, retries and delays included. The timing of such a
--- join has `f<most>` before it is opened and `f<most>.<under way>` from then on. Who waits stands in the list keys.turns, in
--- order, as entries `count,size,last,edges`: so many members, alike and one behind the other, of `size` nodes each; `last`
--- is the last node of the first one and `edges`, separated by '&', are what begins it. Before the join is opened the entries
--- of its own members, separated by ';', are the first line of its body.
+-- A member is under way from its turn until its last node has ended, retries and delays included. The timing of such
+-- a join has `f<most>` before it is opened and `f<most>.<under way>` from then on. Who waits stands in the list
+-- keys.turns, in order, as entries `count,size,last,edges`: so many members, alike and one behind the other, of
+-- `size` nodes each; `last` is the last node of the first one and `edges`, separated by '&', are what begins it.
+-- Before the join is opened the entries of its own members, separated by ';', are the first line of its body.
 
 local turns = {}
 
@@ -79,11 +79,12 @@ function turns.open(call, canvas, join)
   local entries = {}
   for entry in string.gmatch(line, '[^;]+') do
     local count, size, last, edges = parsed(entry)
-    table.insert(entries, table.concat({count, size, last + base, moved(edges, base)}, ','))
+    entries[#entries + 1] = table.concat({count, size, last + base, moved(edges, base)}, ',')
   end
   -- In front of those that came while the join was not open: the last one first.
-  for i = 1, math.floor(#entries / 2) do entries[i], entries[#entries + 1 - i] = entries[#entries + 1 - i], entries[i] end
-  put(call, canvas, join, 'LPUSH', entries)
+  local reversed = {}
+  for i = #entries, 1, -1 do reversed[#reversed + 1] = entries[i] end
+  put(call, canvas, join, 'LPUSH', reversed)
   redis.call('HSET', key, join.index, '\n' .. body)
   occupy(call, canvas, join, 0)
   turns.go_on(call, canvas, join)

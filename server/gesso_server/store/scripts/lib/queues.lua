@@ -1,0 +1,103 @@
+-- queues: what is known of queues besides the tasks in them: how many tasks and sessions they have, and which are
+-- paused.
+--
+-- The hash keys.counts has, for each namespace and queue, w<namespace>NUL<queue> tasks that wait, r… tasks that
+-- sessions hold, s… sessions that take its tasks. A task waits from when it is put into the queue until its turn,
+-- parked or not, but not while a limit holds it back (lib/limits.lua); one that ended meanwhile is counted until its
+-- turn, too. A call adds up what it does and writes it when it ends. What has come to 0 is removed by sweeps. The sorted
+-- set keys.queues has the queues that have a count or are paused, as namespace NUL queue.
+--
+-- A queue is paused while its levels (lib/ready.lua) have the member `p`, above all priorities: whoever looks for
+-- work sees it.
+
+local queues = {}
+
+local PAUSED, PAUSED_RANK = 'p', 99
+local MOST_PRUNED = 8
+
+local function member(ns, queue) return ns .. '\0' .. queue end
+
+-- Add to a count ('w', 'r' or 's').
+function queues.count(call, ns, queue, kind, n)
+  local field = kind .. member(ns, queue)
+  call.counts[field] = (call.counts[field] or 0) + n
+end
+
+-- Count the tasks that sessions hold since this call, or not any more.
+local function count_held(call)
+  for cid, dirty in pairs(call.dirty) do
+    local by_lane = {}
+    for _, node in pairs(dirty) do
+      local held = HELD[node.state]
+      if held ~= node.was_held and not node.join then
+        by_lane[node.lane] = (by_lane[node.lane] or 0) + (held and 1 or -1)
+      end
+    end
+    for lane, n in pairs(by_lane) do
+      local canvas = n ~= 0 and canvases.get(call, cid)
+      if canvas then queues.count(call, canvas.ns, canvases.lane(call, canvas, lane).queue, 'r', n) end
+    end
+  end
+end
+
+-- Write what this call has counted.
+function queues.flush(call)
+  count_held(call)
+  local key = keys.counts(call.K)
+  for field, n in pairs(call.counts) do
+    local now = n == 0 or redis.call('HINCRBY', key, field, n)
+    if now == n and string.sub(field, 1, 1) ~= 'r' then
+      redis.call('ZADD', keys.queues(call.K), 0, string.sub(field, 2))
+    end
+  end
+end
+
+-- Take a queue off the list that has no count any more and is not paused.
+local function leave_out(K, name)
+  local ns, queue = string.match(name, '^(%Z*)%z(.*)$')
+  local left = redis.call('HMGET', keys.counts(K), 'w' .. name, 'r' .. name, 's' .. name)
+  if not (left[1] or left[2] or left[3] or queues.paused(K, ns, queue)) then redis.call('ZREM', keys.queues(K), name) end
+end
+
+-- Remove some of the counts that have come to 0.
+function queues.prune(K)
+  local key = keys.counts(K)
+  local found = redis.call('HRANDFIELD', key, MOST_PRUNED, 'WITHVALUES')
+  for i = 1, #found, 2 do
+    if found[i + 1] == '0' then
+      redis.call('HDEL', key, found[i])
+      leave_out(K, string.sub(found[i], 2))
+    end
+  end
+end
+
+-- Queues of a namespace by name, behind a name ('' for the first), at most so many.
+function queues.list(K, ns, behind, most)
+  local names = {}
+  local from = behind == '' and '[' .. member(ns, '') or '(' .. member(ns, behind)
+  for i, name in ipairs(redis.call('ZRANGEBYLEX', keys.queues(K), from, '(' .. ns .. '\1', 'LIMIT', 0, most)) do
+    names[i] = string.sub(name, #ns + 2)
+  end
+  return names
+end
+
+-- How many tasks of a queue wait, how many are held, and how many sessions take from it.
+function queues.counts(K, ns, queue)
+  local name = member(ns, queue)
+  local found = redis.call('HMGET', keys.counts(K), 'w' .. name, 'r' .. name, 's' .. name)
+  return tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+end
+
+-- Whether a queue is paused.
+function queues.paused(K, ns, queue) return redis.call('ZSCORE', keys.levels(K, ns, queue), PAUSED) and true or false end
+
+-- Pause a queue, or let it go on.
+function queues.pause(K, ns, queue, paused)
+  if paused then
+    redis.call('ZADD', keys.levels(K, ns, queue), PAUSED_RANK, PAUSED)
+    redis.call('ZADD', keys.queues(K), 0, member(ns, queue))
+  else
+    redis.call('ZREM', keys.levels(K, ns, queue), PAUSED)
+    leave_out(K, member(ns, queue))
+  end
+end
