@@ -26,6 +26,8 @@ from support import canvas_tasks
 _TASKS = {"work": 60, "fail": 9, "ignore": 3, "reject": 2, "again": 4, "swap": 7, "grow": 5, "map": 6}
 #: How likely each kind of element is that has others inside.
 _ELEMENTS = {"task": 3, "chain": 4, "pipe": 2, "group": 4, "chord": 4, "chunks": 1}
+#: How likely a group or a chord has `max_in_flight`.
+_LIMITED = 0.2
 
 
 def random_canvas(seed: int, *, depth: int = 5) -> Canvas:
@@ -35,14 +37,17 @@ def random_canvas(seed: int, *, depth: int = 5) -> Canvas:
         seed: Which one; its tasks write it down.
         depth: How deep it is nested at the most.
     """
-    return _Maker(Random(seed), str(seed)).element(depth)  # noqa: S311 - no secret
+    limits = Random(f"limits of {seed}")  # noqa: S311 - no secret
+    return _Maker(Random(seed), str(seed), limits).element(depth)  # noqa: S311
 
 
 class _Maker:
     """Makes one canvas. Each task in it has a number of its own."""
 
-    def __init__(self, random: Random, run: str) -> None:
+    def __init__(self, random: Random, run: str, limits: Random) -> None:
         self._random = random
+        # Of its own, so that a number means the same canvas with limits and without.
+        self._limits = limits
         self._run = run
         self._label = 0
 
@@ -113,8 +118,9 @@ class _Maker:
         return iter(members) if self._likely(0.2) else members
 
     def _join(self, members: list[Canvas] | Iterator[Canvas]) -> dict[str, Any]:
+        limit = {"max_in_flight": self._limits.randrange(1, 4)} if self._limits.random() < _LIMITED else {}
         if not self._likely(0.12):
-            return {}
+            return limit
         counted = [
             quorum(1),
             quorum(2),
@@ -123,7 +129,8 @@ class _Maker:
         return {
             "policy": self._random.choice(
                 [settled()] if isinstance(members, Iterator) else [settled(), *counted]
-            )
+            ),
+            **limit,
         }
 
     def _linked(self, canvas: Canvas, depth: int) -> Canvas:

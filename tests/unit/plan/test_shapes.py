@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 
-from gesso_server.plan import CanvasTooLargeError, Element, JoinNode, Plan, TaskNode, compile_canvas
+from gesso_server.plan import (
+    CanvasTooLargeError,
+    Element,
+    Group,
+    JoinNode,
+    Open,
+    Plan,
+    Policy,
+    Run,
+    Start,
+    TaskNode,
+    Waiting,
+    compile_canvas,
+)
 from support.plan_rule import PlanRun
 from support.trees import call, calls, chain, chord, group
 
@@ -222,3 +235,38 @@ def test_many_links_are_compared_in_linear_time() -> None:
     plan = compiled(chain(chain(a, links=links), links=tuple(calls(20_000, "k"))))
 
     assert len(plan.nodes) == 40_001
+
+
+def limited(*members: Element, most: int = 2) -> Group:
+    """Return a group of which only so many members may be under way."""
+    return Group(members, Policy(max_in_flight=most))
+
+
+def test_members_alike_wait_as_one_entry() -> None:
+    """However many members there are, they are one entry, and one edge ends them when their control edge closes."""
+    plan = compiled(limited(*calls(1000)))
+
+    join = plan.nodes[0]
+    assert isinstance(join, JoinNode)
+    assert join.waiting == (Waiting(1000, 1, 1, (Start(Run(1, 1, 1), 0),)),)
+    assert plan.start == [Open(Run(0, 1, 1)), Start(Run(1, 1000, 1), 0, waits=True)]
+
+
+def test_members_of_several_kinds_wait_in_order() -> None:
+    """A member waits with all that begins it; a limited group inside keeps the entries of its own members."""
+    plan = compiled(limited(a, chord([b, c], d), limited(b, c, most=1), e))
+
+    outer, inner = plan.nodes[0], plan.nodes[6]
+    assert isinstance(outer, JoinNode)
+    assert isinstance(inner, JoinNode)
+    assert [(each.count, each.size, each.last) for each in outer.waiting] == [
+        (1, 1, 1),
+        (1, 4, 5),
+        (1, 3, 6),
+        (1, 1, 9),
+    ]
+    assert outer.waiting[1].edges == (Open(Run(2, 1, 1)), Start(Run(3, 2, 1), 0))
+    assert outer.waiting[2].edges == (Open(Run(6, 1, 1)),)
+    assert [(each.count, each.size, each.last) for each in inner.waiting] == [(2, 1, 7)]
+    begun = [index for edge in plan.start if isinstance(edge, Start | Open) for index in edge.run.indexes]
+    assert sorted(begun) == [0, 1, 2, 3, 4, 6, 7, 8, 9]
