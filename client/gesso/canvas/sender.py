@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
 #: Says the queue of a task by its name, None where it has nothing to say.
-Route: TypeAlias = Callable[[str], str | None]
-
 from gesso.deadline import Timeout
+
+Route: TypeAlias = Callable[[str], str | None]
 
 
 class Sender(Protocol):
