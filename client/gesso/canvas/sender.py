@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeAlias
 
-#: Says the queue of a task by its name, None where it has nothing to say.
 from gesso.deadline import Timeout
 
+#: Says the queue of a task by its name, None where it has nothing to say.
 Route: TypeAlias = Callable[[str], str | None]
 
 
