@@ -11,9 +11,10 @@ from typing import Any
 
 from gesso_server.config import Durability, ServerConfig, Timing
 from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.extension import Replaced
 from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.dispatch.submission import Submission
-from gesso_server.ids import CanvasId
+from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Element, JoinNode, Plan, TaskNode, compile_canvas
 from gesso_server.store.calls import (
     Accepted,
@@ -30,7 +31,7 @@ from gesso_server.store.calls import (
     Welcomed,
 )
 from gesso_server.store.partition import Partition
-from gesso_server.store.records import Record, parse_join_body, parse_record, parse_task_body
+from gesso_server.store.records import Place, Record, parse_join_body, parse_record, parse_task_body
 from gesso_server.store.store import Store
 
 NAMESPACE = "default"
@@ -128,6 +129,11 @@ class Rig:
     async def keys(self) -> set[str]:
         """Return every key of the store."""
         return {bytes(key).decode() for key in await self.store.redis.keys("*")}  # type: ignore[arg-type]  # bytes
+
+    async def stage_replacement(self, canvas_id: CanvasId, index: int, element: Element) -> str:
+        """Stage what replaces a task, before that is reported; return what makes it take effect with the report."""
+        replaced = Replaced(ref=NodeRef(canvas_id, index), task_id="", place=Place(), source=None)
+        return await self.coordinator.extensions.replacement(NAMESPACE, replaced, element)
 
     def worker(
         self, session: str = "", *, queues: Sequence[str] = (QUEUE,), tasks: Sequence[str] = ("add", "mul")
