@@ -252,13 +252,18 @@ class Session:
         taken_back, self._taken_back = self._taken_back, []
         for token in taken_back:
             frames.setdefault(partition_of(CanvasId(token.canvas_id)), Frame()).returned.append(token)
+        # What they may have granted is asked for before anything else is, whatever the credits.
+        for number in self._uncertain:
+            frames.setdefault(number, Frame())
         if not frames and self.credits > 0 and not self._full:
             frames = {number: Frame() for number in self._next_hungry()}
         if len(frames) == 1:
             ((number, only),) = frames.items()
             await self._call(self._partitions[number], only, self.credits, out)
         elif frames:
-            leased_from = min(frames, key=lambda number: (number not in self._hungry, number))
+            leased_from = min(
+                frames, key=lambda number: (number not in self._uncertain, number not in self._hungry, number)
+            )
             await asyncio.gather(
                 *(
                     self._call(

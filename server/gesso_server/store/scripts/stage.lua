@@ -47,8 +47,7 @@ end}
 
 redis.register_function{function_name = '@LIBRARY@_stage', callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]
-  local now = redis.call('TIME')[1] * 1000
-  redis.call('ZADD', keys.staging(K), 'NX', now, cid)
+  redis.call('ZADD', keys.staging(K), 'NX', call_state.begin(K, '').now, cid)
   write_nodes(K, cid, ARGV, 2)
   return 1
 end}

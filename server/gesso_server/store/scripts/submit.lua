@@ -12,10 +12,16 @@
 --     then L lanes, T pairs field, value; then triples as for `stage`
 -- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
 --         more, as `exchange` returns them,
---         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest,
+--         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest, or the canvas is,
 --         {'R'} when it is known with another one,
 --         {'F'} when the namespace has too much open already,
 --         {'L'} when parts that were staged are there no more.
+
+-- The answer for a canvas that was accepted before, nil if there is none.
+local function accepted(K, cid)
+  local m = redis.call('HMGET', keys.meta(K, cid), 'last', 'kind', 'members', 'total', 'trace')
+  return m[4] and {'K', cid, m[1], m[2], m[3], m[4], m[5]}
+end
 
 redis.register_function{function_name = '@LIBRARY@_submit', callback = function(KEYS, ARGV)
   local K, cid, ns = KEYS[1], ARGV[1], ARGV[2]
@@ -27,10 +33,12 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
       local first, digest = string.match(known, '^(%x+) (%x+)$')
       if digest ~= ARGV[4] then return {'R'} end
       redis.call('SET', request, known, 'KEEPTTL')
-      local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'total', 'trace')
-      if m[4] then return {'K', first, m[1], m[2], m[3], m[4], m[5]} end
+      local again = accepted(K, first)
+      if again then return again end
     end
   end
+  local again = accepted(K, cid)
+  if again then return again end
   local open = ARGV[7] + ARGV[17]
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + open > tonumber(ARGV[27]) then return {'F'} end
   local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])

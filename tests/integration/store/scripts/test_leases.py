@@ -154,6 +154,32 @@ async def test_repeated_call_returns_the_same_grants(rig: Rig) -> None:
     assert await worker.names(9) == ["m3", "m4", "m5"]
 
 
+async def test_repeated_call_says_that_there_is_more(rig: Rig) -> None:
+    """A repeat says as the first answer did that work is left, so that nobody waits for a sweep to be told."""
+    await rig.submit(group(*calls(6)))
+    worker = await ready(rig)
+    first = await worker.exchange(want=3)
+
+    again = await worker.exchange(want=3, seq=worker.seq)
+
+    assert (first.more, again.more) == (True, True)
+
+
+async def test_late_copy_of_a_call_leases_nothing(rig: Rig) -> None:
+    """A copy of a call that comes after later ones were answered hands out nothing: nobody would learn of it."""
+    canvas = await rig.submit(group(*calls(6)))
+    worker = await ready(rig)
+    await worker.exchange(want=1)
+    await worker.exchange(want=1)
+
+    late = await worker.exchange(want=3, seq=1)
+    again = await worker.exchange(want=1, seq=2)
+
+    assert (late.status, late.grants) == ("O", [])
+    assert list(map(token, again.grants)) == [token(worker.held[1])]
+    assert (await rig.states(canvas)).count("G") == 2
+
+
 async def test_repeated_call_applies_reports_once(rig: Rig) -> None:
     """A repeated frame answers that its reports were applied before, and counts nothing twice."""
     canvas = await rig.submit(chord(calls(2), call("body")))

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from gesso_server.dispatch import submission
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.ids import CanvasId
 from gesso_server.plan import Call, Plan, Room, compile_canvas
@@ -217,6 +218,20 @@ async def test_staged_canvas_that_was_never_submitted_is_removed(rig: Rig) -> No
     assert not any("a" * 29 in key for key in await rig.keys())
 
 
+async def test_staging_is_timed_by_the_clock_that_sweeps_go_by(rig: Rig) -> None:
+    """When the machine's clock is set back, a canvas that is being staged is not taken for an old one."""
+    await rig.store.redis.set("gesso:{0}:clock", 9_000_000_000_000)
+    canvas = await rig.submit(group(*calls(1200)))
+    plan = compile_canvas(group(*calls(400)), node_limit=1000)
+    canvas_id = CanvasId("000" + "a" * 29)
+    await rig.partition.stage(canvas_id, list(stored_nodes(plan)))
+
+    await rig.sweep(staging_ms=60_000)
+
+    assert any("a" * 29 in key for key in await rig.keys())
+    assert (await rig.look(canvas))[0].left == 1201
+
+
 async def test_canvas_whose_parts_were_removed_is_not_accepted(rig: Rig) -> None:
     """A submission that took longer than the staging time fails, rather than being accepted with holes."""
     plan = compile_canvas(group(*calls(400)), node_limit=1000)
@@ -249,6 +264,22 @@ async def test_request_is_accepted_once(rig: Rig) -> None:
     assert (again.id, again.accepted.known) == (first.id, True)
     assert (again.accepted.last, again.accepted.last_is_join, again.accepted.member_count) == (1, True, 2)
     assert await (await ready(rig)).names(9) == ["a"]
+
+
+async def test_canvas_is_accepted_once_without_a_request_id(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that submits the same canvas again, however far that is by then, changes nothing of it."""
+    canvas = await rig.submit(chain(call("a"), call("b")))
+    worker = await ready(rig)
+    await worker.report(*await worker.take())
+    monkeypatch.setattr(submission, "new_canvas_id", lambda _partition: canvas.id)
+
+    again = await rig.submit(chain(call("a"), call("b")))
+
+    assert (again.id, again.accepted.known) == (canvas.id, True)
+    assert await rig.states(canvas) == "SW"
+    assert await worker.names(9) == ["b"]
 
 
 async def test_idle_mark_wakes_once(rig: Rig) -> None:

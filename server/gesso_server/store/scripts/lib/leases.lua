@@ -276,13 +276,15 @@ function leases.contexts(call, items)
   return flat
 end
 
--- Serve a session's call: grant it up to `want` tasks, or for a repeated seq what it was granted. Returns the status (O, E
--- for an older epoch, U for an unknown session), the assignments, and 1 if the session's queues still have work.
+-- Serve a session's call: grant it up to `want` tasks, for a repeated seq what it was granted, and for one before the
+-- last, a copy that was under way for long, nothing: nobody would learn of it. Returns the status (O, E for an older
+-- epoch, U for an unknown session), the assignments, and 1 if the session's queues still have work.
 function leases.serve(call, sid, epoch, seq, want, others_idle)
   local session = leases.session(call, sid)
   if not session then return 'U', {}, 0 end
   if session.epoch ~= epoch then return 'E', {}, 0 end
-  if session.seq == seq then return 'O', leases.again(call, session), 0 end
+  if seq < session.seq then return 'O', {}, 0 end
+  if session.seq == seq then return 'O', leases.again(call, session), leases.more(call, session) end
   session.seq = seq
   local items, scanning = leases.lease(call, session, want)
   if scanning then return 'O', items, 1 end
