@@ -13,6 +13,7 @@ import pytest
 
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch import submission
+from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Group, JoinNode
 from gesso_server.store.calls import AccountNews, Frame, Grant, GrowthStep, PermitDelivery, Reported
@@ -20,7 +21,7 @@ from gesso_server.store.embedded import EmbeddedStore
 from gesso_server.store.errors import StoreUnavailable
 from gesso_server.store.library import library
 from gesso_server.store.limits import Limit, LimitTable
-from gesso_server.store.records import edges_text, runs_text
+from gesso_server.store.records import edges_text, runs_text, waiting_text
 from gesso_server.store.store import Store
 from integration.store.scripts.rig import NAMESPACE, Rig, Worker, name, quick, token
 from support.keyspace import Content, Keyspace
@@ -167,6 +168,7 @@ class Tour:
             step = GrowthStep(
                 number=number, join=index, first=growth.base, node_count=len(growth.nodes),
                 inputs=runs_text(growth.inputs) or "-", start=edges_text(growth.start), sealed=not members,
+                waiting=waiting_text(growth.waiting),
             )  # fmt: skip
             assert (await self.rig.partition.grow(canvas.id, step))[0]
         assert await worker.drain() == ["m0", "m1", "m2"]
@@ -211,13 +213,15 @@ class Tour:
     async def _settle(self) -> None:
         """Sweep a number of times that is the same each time."""
         for _ in range(4):
-            await self.rig.partition.sweep(staging_ms=60_000, idle_queues=[("default", "default")])
+            await self.rig.partition.sweep(
+                staging_ms=60_000, overran=OVERRAN, idle_queues=[("default", "default")]
+            )
 
     async def _rest(self) -> None:
         large = await self.rig.submit(group(*calls(600)), request_id="large")
         await self.rig.partition.watch(NAMESPACE, large.id, 0)
         await self.rig.partition.name(NAMESPACE, [("chosen", f"{large.id}-0")], ttl_ms=10**9)
-        await self.rig.partition.revoke_stamps(NAMESPACE, [("stamp", "value")], ttl_ms=1000)
+        await self.rig.partition.revoke_stamps(NAMESPACE, [("stamp", "value")], ttl_ms=1000, terminate=False)
         await self._settle()
         await self._limits()
 

@@ -191,6 +191,7 @@ async def test_cancelled_canvas_ends_with_what_was_staged_for_it(rig: Rig, taken
             inputs="-",
             start=edges_text(plan.start),
             sealed=False,
+            waiting="",
         )
         assert (await rig.partition.grow(canvas.id, step))[0]
     await rig.partition.reserve(canvas.id, nodes=50, templates=0, lanes=[])
