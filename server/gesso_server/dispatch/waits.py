@@ -134,12 +134,12 @@ class Waits:
                     self._ended.add(ref)
 
     async def _look(self, ref: NodeRef) -> None:
-        found = await self._watch(self._watched[ref].namespace, ref)
+        watched = self._watched[ref]
+        seen = watched.seen  # before the look: one that is accepted meanwhile may not have been there for it
+        found = await self._watch(watched.namespace, ref)
         if found is not None:
             self.tell(ref, found)
-            return
-        watched = self._watched.get(ref)
-        if watched is not None and watched.seen:
+        elif seen:
             _log.error("node.lost canvas=%s index=%d", ref.canvas_id, ref.index)
             for future in watched.futures:
                 if not future.done():
