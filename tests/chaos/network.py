@@ -125,3 +125,5 @@ class Wire:
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        for _ in range(3):
+            await asyncio.sleep(0)  # what was aborted is closed in the loop's next rounds

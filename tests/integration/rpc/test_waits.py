@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import grpc
 
@@ -55,14 +55,14 @@ async def test_look_that_began_before_a_canvas_was_accepted_is_no_loss(
         coordinator.waits.recheck()
         return future
 
-    coordinator.waits.expect = expect_and_look  # type: ignore[method-assign]  # a look at the worst moment
+    coordinator.waits.expect = cast("Any", expect_and_look)  # type: ignore[method-assign]  # a look at the worst moment
     held = coordinator.store.partitions[0].submit
 
     async def submit_after_the_look(*args: Any) -> Any:
         await slow.asked.wait()
         return await held(*args)
 
-    coordinator.store.partitions[0].submit = submit_after_the_look  # type: ignore[method-assign]
+    coordinator.store.partitions[0].submit = cast("Any", submit_after_the_look)  # type: ignore[method-assign]
     async with asyncio.timeout(LIMIT_SECONDS):
         await converse.write(
             pb.ConverseRequest(calls=[pb.ConverseRequest.Call(call_id=1, submit=submission)])
