@@ -79,8 +79,9 @@ test-partitions: $(FULL) ## Run what touches several partitions with four of the
 		tests/acceptance/test_store_death.py tests/acceptance/test_worker_death.py tests/acceptance/test_results.py \
 		tests/acceptance/test_failures.py tests/acceptance/test_live_equals_reference.py $(ARGS)
 
-bench: $(FULL) ## Measure throughput and round trips
-	$(BIN)/python bench/run.py $(ARGS)
+QUICK ?=
+bench: $(FULL) ## Measure Gesso, Celery and Dramatiq side by side (10 min; QUICK=1: under 3)
+	$(BIN)/python -m bench.compare $(if $(QUICK),--quick) $(ARGS)
 
 # --- judging ---------------------------------------------------------------------------------
 
@@ -125,6 +126,6 @@ constraints: ## Pin the newest versions of everything anew (needs uv)
 		--no-annotate --quiet --extra all --extra dev -o constraints.txt pyproject.toml
 
 clean: ## Remove environments, caches and built files
-	rm -rf .venv .venv-codegen .venv-codegen.lock node_modules build dist
+	rm -rf .venv .venv-bench .venv-codegen .venv-codegen.lock node_modules build dist
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,89 +1,97 @@
-"""What is measured, whoever is measured: each peer is a `Side`, and runs the same two workloads."""
+"""What is measured, whoever is measured: each workload is done by a system's client process, timed there."""
 
 from __future__ import annotations
 
-import statistics
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TypeVar
 
-_WARM_TASKS, _WARM_CALLS = 1_000, 50
+from bench.systems.side import Side
 
+T = TypeVar("T")
 
-class Side(Protocol):
-    """One system, running, with a task `add` that its workers know."""
-
-    name: str
-
-    def conditions(self) -> dict[str, str]:
-        """Return what its numbers depend on, by name."""
-
-    def group(self, count: int) -> list[int]:
-        """Submit a group of `add(i, i)` for each i below `count`, and return its values in order."""
-
-    def call(self, x: int, y: int) -> int:
-        """Submit one `add(x, y)`, and return its value."""
+_HOPS_AT_ONCE = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Throughput:
-    """How many tasks of a group were done in a second, from before it was submitted until all values were there."""
+class Workload:
+    """Something to do, as large as the benchmark says."""
 
-    tasks: int
-    rates: tuple[float, ...]
-    """Tasks a second, one for each time."""
-
-    @property
-    def median(self) -> float:
-        """The median of the rates."""
-        return statistics.median(self.rates)
-
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain data."""
-        rates = [round(rate) for rate in self.rates]
-        return {"tasks": self.tasks, "tasks_per_s": round(self.median), "tasks_per_s_each": rates}
+    key: str
+    size: int
+    quick_size: int
+    warm_size: int
+    """So much is done once before anything counts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundTrip:
-    """How long one task took there and back."""
+WORKLOADS = (
+    Workload(key="call", size=500, quick_size=200, warm_size=50),
+    Workload(key="chain", size=200, quick_size=100, warm_size=10),
+    Workload(key="group", size=10_000, quick_size=2_000, warm_size=1_000),
+    Workload(key="chord", size=10_000, quick_size=2_000, warm_size=1_000),
+    Workload(key="submit", size=10_000, quick_size=2_000, warm_size=200),
+    Workload(key="send", size=1_000, quick_size=300, warm_size=100),
+    Workload(key="chains", size=100, quick_size=50, warm_size=10),
+)
+"""In the order in which they are done and shown."""
 
-    calls: int
-    p50_ms: float
-    p99_ms: float
+LIMITS = (
+    Workload(key="transitions", size=10_000, quick_size=2_000, warm_size=1_000),
+    Workload(key="frames", size=100_000, quick_size=20_000, warm_size=5_000),
+)
+"""What bounds Gesso, done in the same run."""
 
-    def as_json(self) -> dict[str, object]:
-        """Return it as plain data."""
-        return {"calls": self.calls, "p50_ms": round(self.p50_ms, 3), "p99_ms": round(self.p99_ms, 3)}
-
-
-def measure_throughput(side: Side, *, tasks: int, repeats: int) -> Throughput:
-    """Run a group several times, after a smaller one that does not count.
-
-    Raises:
-        RuntimeError: If the values are not the right ones.
-    """
-    _timed_group(side, min(tasks, _WARM_TASKS))
-    return Throughput(tasks=tasks, rates=tuple(tasks / _timed_group(side, tasks) for _ in range(repeats)))
+Work = Callable[[int], list[float]]
+"""Does a workload of a size, and returns the seconds that it took; for `call`, those of each call."""
 
 
-def measure_round_trip(side: Side, *, calls: int) -> RoundTrip:
-    """Run one task many times, one after the other, after some that do not count."""
-    for number in range(_WARM_CALLS):
-        side.call(number, number)
-    taken = []
-    for number in range(calls):
-        begin = time.perf_counter()
-        side.call(number, number)
-        taken.append(1000 * (time.perf_counter() - begin))
-    cuts = statistics.quantiles(taken, n=100, method="inclusive")
-    return RoundTrip(calls=calls, p50_ms=cuts[49], p99_ms=cuts[98])
+class WrongValueError(Exception):
+    """A system returned another value than it should."""
 
 
-def _timed_group(side: Side, count: int) -> float:
+def work_of(side: Side) -> Mapping[str, Work]:
+    """Return what a side can do, by the keys of `WORKLOADS`. Values are checked; what is dropped is not timed."""
+
+    def call(size: int) -> list[float]:
+        return [_timed(lambda number=number: side.call(number, number), 2 * number) for number in range(size)]  # type: ignore[misc]
+
+    def chain(size: int) -> list[float]:
+        return [_timed(lambda: side.chain(size), size)]
+
+    def group(size: int) -> list[float]:
+        return [_timed(lambda: side.group(size), [2 * number for number in range(size)])]
+
+    def chord(size: int) -> list[float]:
+        return [_timed(lambda: side.chord(size), size)]
+
+    def chains(size: int) -> list[float]:
+        return [_timed(lambda: side.chains(size, _HOPS_AT_ONCE), [_HOPS_AT_ONCE] * size)]
+
+    def submit(size: int) -> list[float]:
+        seconds = _timed(lambda: side.submit(size), None)
+        side.drop()
+        return [seconds]
+
+    def send(size: int) -> list[float]:
+        seconds = _timed(lambda: side.send(size), None)
+        side.drop()
+        return [seconds]
+
+    return {
+        "call": call, "chain": chain, "group": group, "chord": chord, "submit": submit, "send": send, "chains": chains,
+    }  # fmt: skip
+
+
+def tasks_of(workload: str, size: int) -> int:
+    """Return how many tasks a workload of a size runs."""
+    return size * _HOPS_AT_ONCE if workload == "chains" else size
+
+
+def _timed(work: Callable[[], T], value: T) -> float:
     begin = time.perf_counter()
-    values = side.group(count)
+    got = work()
     seconds = time.perf_counter() - begin
-    if values != [2 * number for number in range(count)]:
-        raise RuntimeError(f"{side.name} returned other values than it should.")
+    if got != value:
+        raise WrongValueError(f"it returned {str(got)[:60]}, not {str(value)[:60]}")
     return seconds
