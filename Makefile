@@ -54,7 +54,7 @@ $(NODE): package.json package-lock.json
 
 # --- running ---------------------------------------------------------------------------------
 
-.PHONY: demo test test-long test-partitions fuzz chaos soak bench
+.PHONY: demo test test-long test-partitions fuzz chaos soak bench bench-scale
 DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
@@ -82,6 +82,9 @@ test-partitions: $(FULL) ## Run what touches several partitions with four of the
 QUICK ?=
 bench: $(FULL) ## Measure Gesso, Celery and Dramatiq side by side (10 min; QUICK=1: under 3)
 	$(BIN)/python -m bench.compare $(if $(QUICK),--quick) $(ARGS)
+
+bench-scale: $(FULL) ## Measure Gesso with up to 1,000,000 members (20 min; QUICK=1: up to 10,000)
+	$(BIN)/python -m bench.scale $(if $(QUICK),--quick) $(ARGS)
 
 # --- judging ---------------------------------------------------------------------------------
 
