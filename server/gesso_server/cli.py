@@ -20,6 +20,7 @@ from gesso_server.rpc.listener import ListenRefusedError
 from gesso_server.settings import SettingError, settings
 from gesso_server.store.errors import StoreError, StoreRefused
 from gesso_server.store.location import parse_location, shown
+from gesso_telemetry.setup import set_up
 
 _log = logging.getLogger(__name__)
 
@@ -142,8 +143,9 @@ def command(  # noqa: PLR0913 - an option is an argument here
     config = ServerConfig(
         address=address, store=store, data=data, partitions=partitions, insecure=insecure,
         fsync=durability == "fsync", replicas=int(wanted["replicas"] or 0), limits=found.limits, timing=found.timing,
-        routes=_routes(route or [], routes),
+        routes=_routes(route or [], routes), tracing=found.tracing,
     )  # fmt: skip
+    set_up("gesso-coordinator")
     raise typer.Exit(_served(config, output))
 
 

@@ -94,6 +94,16 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """What spans tell. Whether there are any, and where they go, OpenTelemetry's own variables say."""
+
+    group_threshold: int = 100
+    """A group of more members is one span, instead of one for each member. Default 100."""
+    stamps: tuple[str, ...] = ()
+    """Keys of the stamps that tasks' spans tell. Default none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerConfig:
     """One coordinator."""
 
@@ -115,3 +125,4 @@ class ServerConfig:
     """Which queue tasks go to whose signature names none. By default all go to `default`."""
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
+    tracing: Tracing = field(default_factory=Tracing)

@@ -22,7 +22,7 @@ PARTITION_LIMIT = 4096
 
 _NODE_ID = re.compile(r"([0-9a-f]{32})-(0|[1-9][0-9]{0,9})", re.ASCII)
 _CANVAS_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}", re.ASCII)
+_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
 _SPAN_ID_BYTES = 8
 
 
@@ -65,7 +65,40 @@ def span_id(canvas_id: str, index: int) -> str:
     return digest if digest.strip("0") else "1".zfill(16)
 
 
-def trace_id(traceparent: str, canvas_id: CanvasId) -> str:
-    """Return the trace of a canvas: the submitter's, or where it sent none, one named as the canvas."""
-    match = _TRACEPARENT.fullmatch(traceparent)
-    return match[1] if match and match[1].strip("0") and match[2].strip("0") else canvas_id
+def submit_span_id(canvas_id: str) -> str:
+    """Return the id of the span under which a canvas lies whose submitter sent none."""
+    return span_id(canvas_id, -1)
+
+
+class Trace(NamedTuple):
+    """The trace that a canvas is in."""
+
+    trace_id: str
+    parent: str = ""
+    """The span that it was submitted under; empty for none."""
+    sampled: bool | None = None
+    """Whether its spans are recorded; None when nobody has decided that."""
+    told: bool = False
+    """Whether the coordinators tell the spans of its nodes."""
+
+    @classmethod
+    def of(cls, traceparent: str, canvas_id: CanvasId) -> Trace:
+        """Return the submitter's; where it sent none that is valid, one named as the canvas."""
+        match = _TRACEPARENT.fullmatch(traceparent)
+        if match is None or not match[1].strip("0") or not match[2].strip("0"):
+            return cls(canvas_id)
+        return cls(match[1], match[2], sampled=bool(int(match[3], 16) & 1))
+
+    def text(self) -> str:
+        """Return it as the store keeps it: `<trace id> <parent><1 if sampled, else 0><t if told>`."""
+        if not self.parent:
+            return self.trace_id
+        return f"{self.trace_id} {self.parent}{int(bool(self.sampled))}{'t' if self.told else ''}"
+
+    @classmethod
+    def parse(cls, text: str) -> Trace:
+        """Read it."""
+        trace_id, _, rest = text.partition(" ")
+        if not rest:
+            return cls(trace_id)
+        return cls(trace_id, rest[:16], sampled=rest[16] == "1", told=rest.endswith("t"))

@@ -20,8 +20,12 @@ from gesso_server.store.library import Bounds
 from gesso_server.store.location import Kind
 from gesso_server.store.requirements import StoreFacts, check_store
 from gesso_server.store.store import Store
+from gesso_telemetry.stamped import StampedTracer
 
 _log = logging.getLogger(__name__)
+
+_SPANS_S = 2.0
+"""How long the last spans may take at a stop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
                 "durability.short wanted=%d: submissions fail until replicas connect", config.replicas
             )
         await store.connect(config.partitions)
-        coordinator = Coordinator(store, config, durability(facts, config.replicas))
+        tracer = StampedTracer.found("gesso.coordinator")
+        coordinator = Coordinator(store, config, durability(facts, config.replicas), tracer)
         server = Server(coordinator)
         loops = asyncio.create_task(_loops(coordinator, embedded))
         try:
@@ -83,6 +88,7 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
             )  # fmt: skip
         finally:
             await server.stop(config.timing.drain)
+            await coordinator.ends.settled(_SPANS_S)
             loops.cancel()
             await asyncio.gather(loops, return_exceptions=True)
 

@@ -1,8 +1,8 @@
-"""Settings by name: every field of `Limits` and `Timing`, from a file and from the command line.
+"""Settings by name: every field of `Limits`, `Timing` and `Tracing`, from a file and from the command line.
 
-A name is `limits.FIELD` or `timing.FIELD`. A file is TOML with those two as tables; what is said on the command line
-wins over the file, the file over the defaults. Numbers of bytes take the units KiB, MiB and GiB, spans of time ms, s,
-min, h and d: `4MiB`, `250ms`, `1.5h`. In a file a bare number does for both, and means bytes and seconds.
+A name is `limits.FIELD`, `timing.FIELD` or `tracing.FIELD`. A file is TOML with those as tables; what is said on the
+command line wins over the file, the file over the defaults. Numbers of bytes take the units KiB, MiB and GiB, spans of
+time ms, s, min, h and d: `4MiB`, `250ms`, `1.5h`. In a file a bare number does for both, and means bytes and seconds.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gesso_server.config import Limits, Timing
+from gesso_server.config import Limits, Timing, Tracing
 
 _BYTES = {"": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _SECONDS = {"ms": 0.001, "s": 1.0, "": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Za-z]*)", re.ASCII)
 _LONGEST = timedelta(days=3653)
 
-S = TypeVar("S", Limits, Timing)
+S = TypeVar("S", Limits, Timing, Tracing)
 
 
 class SettingError(Exception):
@@ -35,6 +35,7 @@ class Settings:
 
     limits: Limits
     timing: Timing
+    tracing: Tracing
 
 
 def settings(file: Path | None = None, assignments: Sequence[str] = ()) -> Settings:
@@ -47,16 +48,20 @@ def settings(file: Path | None = None, assignments: Sequence[str] = ()) -> Setti
     Raises:
         SettingError: If the file cannot be read, or a name or a value is wrong.
     """
-    found = Settings(limits=Limits(), timing=Timing())
+    found = _defaults()
     for name, value in (*_of_file(file), *map(_assignment, assignments)):
         found = _set(found, name, value)
     _check(found)
     return found
 
 
+def _defaults() -> Settings:
+    return Settings(limits=Limits(), timing=Timing(), tracing=Tracing())
+
+
 def named(found: Settings) -> Iterator[tuple[str, str]]:
     """Return each setting's name and value as text, in the order of the classes."""
-    for section in ("limits", "timing"):
+    for section in ("limits", "timing", "tracing"):
         values = getattr(found, section)
         for field in fields(values):
             yield f"{section}.{field.name}", _text(getattr(values, field.name))
@@ -72,7 +77,9 @@ def _of_file(file: Path | None) -> Iterator[tuple[str, object]]:
         raise SettingError(message) from error
     for section, table in tables.items():
         if not isinstance(table, Mapping):
-            message = f"{file}: {section!r} is no table; settings stand under [limits] and [timing]."
+            message = (
+                f"{file}: {section!r} is no table; settings stand under [limits], [timing] and [tracing]."
+            )
             raise SettingError(message)
         for name, value in table.items():
             yield f"{section}.{name}", value
@@ -93,6 +100,8 @@ def _set(found: Settings, name: str, value: object) -> Settings:
             return replace(found, limits=_with(found.limits, field, name, value))
         case "timing":
             return replace(found, timing=_with(found.timing, field, name, value))
+        case "tracing":
+            return replace(found, tracing=_with(found.tracing, field, name, value))
         case _:
             raise _unknown(name)
 
@@ -113,6 +122,8 @@ def _with(values: S, field: str, name: str, value: object) -> S:
                 message = f"{name} is a whole number, not {value}."
                 raise SettingError(message)
             read = int(number)
+        case tuple():
+            read = _texts(name, value)
         case float():
             read = _quantity(name, value, {"": 1.0})
         case _:
@@ -129,6 +140,14 @@ def _quantity(name: str, value: object, units: Mapping[str, float]) -> float:
         message = f"{name} is a number{f' with one of the units {known}' if known else ''}, not {value!r}."
         raise SettingError(message)
     return float(found[1]) * unit
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+        message = f"{name} is a list of texts, on the command line with commas between, not {value!r}."
+        raise SettingError(message)
+    return tuple(filter(None, (part.strip() for part in parts)))
 
 
 def _truth(name: str, value: object) -> bool:
@@ -150,6 +169,9 @@ def _check(found: Settings) -> None:
         if field.name not in {"grace", "drain"} and not getattr(found.timing, field.name):
             message = f"timing.{field.name} is more than 0."
             raise SettingError(message)
+    if found.tracing.group_threshold < 0:
+        message = "tracing.group_threshold is 0 or more."
+        raise SettingError(message)
     if limits.store_watermark > 1:
         message = "limits.store_watermark is a part of the store's memory, at most 1."
         raise SettingError(message)
@@ -159,13 +181,15 @@ def _check(found: Settings) -> None:
 
 
 def _unknown(name: str) -> SettingError:
-    known = ", ".join(each for each, _ in named(Settings(limits=Limits(), timing=Timing())))
+    known = ", ".join(each for each, _ in named(_defaults()))
     return SettingError(f"There is no setting {name!r}. There are: {known}.")
 
 
 def _text(value: object) -> str:
     if isinstance(value, timedelta):
         return f"{value / timedelta(seconds=1):g}s"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -14,6 +14,7 @@ from datetime import timedelta
 from gesso_server.config import DEFAULT_NAMESPACE, Durability, ServerConfig
 from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
+from gesso_server.dispatch.ends import Ends
 from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.fleet import Fleet
 from gesso_server.dispatch.growth import Growing
@@ -26,6 +27,7 @@ from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.dispatch.submission import Submissions
 from gesso_server.dispatch.sweeper import Sweepers
+from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import CanvasId, NodeRef, partition_of
@@ -40,6 +42,7 @@ from gesso_server.store.calls import (
 from gesso_server.store.errors import StoreError
 from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
+from gesso_telemetry.stamped import StampedTracer
 
 _log = logging.getLogger(__name__)
 
@@ -49,13 +52,16 @@ _MS = timedelta(milliseconds=1)
 class Coordinator:
     """One coordinator on one store."""
 
-    def __init__(self, store: Store, config: ServerConfig, durability: Durability) -> None:
+    def __init__(
+        self, store: Store, config: ServerConfig, durability: Durability, tracer: StampedTracer | None = None
+    ) -> None:
         """Prepare to run.
 
         Args:
             store: Is connected.
             config: How to run.
             durability: How safe an accepted canvas is.
+            tracer: Tells spans; None for none.
         """
         self.store = store
         self.config = config
@@ -66,8 +72,13 @@ class Coordinator:
         self.limiter = Limiter(store, self._sweepers.hurry)
         self._sweepers.saw_limits = self.limiter.saw
         self._desk = DutyDesk(self.registry, self.waits, self._sweepers, self.limiter)
-        self.submissions = Submissions(store, config, self._desk, self.registry, self.waits)
-        self.extensions = Extensions(store, config.limits, self.submissions.names)
+        self.tracer = tracer
+        self.traces = CanvasTraces(tracer, config.tracing)
+        self.ends = Ends(with_bodies=bool(config.tracing.stamps))
+        if tracer is not None:
+            self._desk.ends = self.ends
+        self.submissions = Submissions(store, config, self._desk, self.registry, self.waits, self.traces)
+        self.extensions = Extensions(store, config.limits, self.submissions.names, self.traces)
         self.cancellations = Cancellations(store, self._desk)
         self.reruns = Reruns(store, config, self._desk, self.submissions)
         self.fleet = Fleet(store, self._desk)
@@ -80,6 +91,7 @@ class Coordinator:
         """Keep the loops going until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.waits.run())
+            group.create_task(self.ends.run())
             group.create_task(self._sweepers.run(self._desk.see_to, self._rolled_back))
             group.create_task(self.submissions.pressure.run())
             group.create_task(self.limiter.run(self._desk.see_to))

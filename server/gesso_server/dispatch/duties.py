@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gesso_server.dispatch.ends import Ends
 from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.sweeper import Sweepers
@@ -19,6 +20,8 @@ class DutyDesk:
         self._waits = waits
         self._sweepers = sweepers
         self._limiter = limiter
+        self.ends: Ends | None = None
+        """Told of nodes whose spans are to be told; None where none are."""
 
     def see_to(self, partition: Partition, duties: Duties) -> None:
         """See to what a call on `partition` left."""
@@ -26,6 +29,8 @@ class DutyDesk:
             self._registry.wake(partition.number, wake)
         for canvas_id, index, node in duties.ends:
             self._waits.tell(NodeRef(canvas_id, index), node)
+        if duties.spans and self.ends is not None:
+            self.ends.note(partition, duties.spans)
         if duties.news or duties.deliveries:
             self._limiter.offer(partition, duties)
         if duties.work:

@@ -8,11 +8,12 @@ step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gesso_server.config import Limits
 from gesso_server.dispatch.names import Names
+from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import (
     Arrive,
@@ -53,12 +54,15 @@ class Replaced:
     """Where it stands, and so does the replacement; its last task is a member of the same join."""
     source: Source | None
     """What it stood behind, and so does what begins the replacement, which takes no value from there."""
+    told_by: int | None
+    """The join around it whose span tells of it."""
 
 
 class Extensions:
     """Stages what comes to canvases that live."""
 
-    def __init__(self, store: Store, limits: Limits, names: Names) -> None:
+    def __init__(self, store: Store, limits: Limits, names: Names, traces: CanvasTraces) -> None:
+        self._traces = traces
         self._store = store
         self._limits = limits
         self._names = names
@@ -84,44 +88,55 @@ class Extensions:
         for node in plan.nodes:
             if node.source is None:
                 node.source = replaced.source
+                node.replaces = replaced.ref.index
                 node.group = place.groups[-1] if place.begins else None
         last = plan.nodes[plan.last - plan.base]
         last.edges.append(Stand(replaced.ref.index))
         if isinstance(last, TaskNode):
             last.task_id = replaced.task_id
             last.member_of = place.member_of
-        await self._stage(canvas_id, plan)
+        await self._stage(canvas_id, plan, self.telling(plan, replaced.told_by))
         return f"replace {plan.base},{len(plan.nodes)} {plan.last} {edges_text(plan.start)}"
 
     async def additions(
-        self, namespace: str, ref: NodeRef, groups: tuple[int, ...], members: Sequence[Element]
+        self,
+        namespace: str,
+        ref: NodeRef,
+        place: tuple[tuple[int, ...], int | None],
+        members: Sequence[Element],
     ) -> str:
         """Stage members that a task adds to its join. Returns what makes them take effect, for the report.
 
         Args:
             namespace: Whose it is.
             ref: The task.
-            groups: The joins that it stands inside; the last is its own.
+            place: The joins that it stands inside, the last its own, and which of them tells of it.
             members: What it adds.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
             CanvasTooLargeError: If one comes to too many nodes.
         """
+        groups, teller = place
         lines, join = [], groups[-1]
         for member in members:
             plan = await self._canvas(ref.canvas_id, member, groups)
             if plan.last is not None:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
-                await self._stage(ref.canvas_id, plan)
+                await self._stage(ref.canvas_id, plan, self.telling(plan, teller))
                 lines.append(
                     f"add {plan.base},{len(plan.nodes)} {join}/{plan.last},1,1 {edges_text(plan.start)}"
                 )
         return "\n".join(lines)
 
     async def growth(
-        self, namespace: str, ref: NodeRef, join: JoinNode, members: Sequence[Element]
+        self,
+        namespace: str,
+        ref: NodeRef,
+        join: JoinNode,
+        members: Sequence[Element],
+        telling: Collection[int],
     ) -> Growth:
         """Stage members that a growing join gains.
 
@@ -130,6 +145,7 @@ class Extensions:
             ref: The join.
             join: The join, as it was compiled.
             members: What comes behind the members it has.
+            telling: The joins around them whose spans tell of them.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -143,7 +159,7 @@ class Extensions:
         draft = compiled(Room(ref.index + 1, 0, {}))
         growth = compiled(await self._room(ref.canvas_id, draft))
         await self._names.keep(namespace, ref.canvas_id, growth)
-        await self._stage(ref.canvas_id, growth)
+        await self._stage(ref.canvas_id, growth, telling)
         return growth
 
     async def _canvas(self, canvas_id: CanvasId, element: Element, groups: tuple[int, ...]) -> Plan:
@@ -162,10 +178,14 @@ class Extensions:
         lanes = dict(zip(draft.lanes, reserved.lanes, strict=True))
         return Room(reserved.base, reserved.templates, lanes, groups)
 
-    async def _stage(self, canvas_id: CanvasId, plan: Plan | Growth) -> None:
+    def telling(self, plan: Plan, around: int | None = None) -> set[int]:
+        """Return the joins of a plan, and `around` it, whose spans tell of what is inside them."""
+        return self._traces.telling(plan) | ({around} if around is not None else set())
+
+    async def _stage(self, canvas_id: CanvasId, plan: Plan | Growth, telling: Collection[int]) -> None:
         partition = self._partition(canvas_id)
         templates = template_fields(plan.templates, plan.first_template)
-        nodes = list(stored_nodes(plan))
+        nodes = list(stored_nodes(plan, telling))
         for at in range(0, len(nodes), _NODES_PER_CALL):
             part = nodes[at : at + _NODES_PER_CALL]
             if not await partition.stage_growth(canvas_id, templates if at == 0 else [], part):

@@ -58,6 +58,7 @@ class Growing:
             for index, node in enumerate(plan.nodes)
             if isinstance(node, JoinNode) and node.open_index is not None
         }
+        self._telling = extensions.telling(plan)
         self._step = 0
 
     def __contains__(self, number: int) -> bool:
@@ -91,7 +92,9 @@ class Growing:
             del self._joins[number]
 
     async def _staged(self, ref: NodeRef, join: JoinNode, members: Sequence[Element]) -> Growth:
-        return await self._with_room(lambda: self._extensions.growth(self._namespace, ref, join, members))
+        return await self._with_room(
+            lambda: self._extensions.growth(self._namespace, ref, join, members, self._telling)
+        )
 
     async def _with_room(self, call: Callable[[], Awaitable[T]]) -> T:
         """Make a call when the store has room, and again if it turns out to have none."""

@@ -13,7 +13,7 @@ from gesso_server.config import ServerConfig
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.submission import RequestIdReusedError, Submissions
 from gesso_server.dispatch.values import NoValueError
-from gesso_server.ids import CanvasId, NodeRef, new_canvas_id, trace_id
+from gesso_server.ids import CanvasId, NodeRef, Trace, new_canvas_id
 from gesso_server.store.calls import Accepted, RerunCanvas, Rerunnable, StoredRecord, Unfit
 from gesso_server.store.errors import StoreUnavailable
 from gesso_server.store.partition import Partition
@@ -68,8 +68,12 @@ class Reruns:
             return await self._answer(partition, namespace, canvas_id, begun)
         self._submissions.pressure.check()
         async with self._turn:
-            new = await self._staged(partition, namespace, canvas_id, request_id, begun)
+            new_id = new_canvas_id(partition.number)
+            trace, root = self._submissions.traces.begin("", new_id)
+            new = await self._staged(partition, namespace, canvas_id, request_id, (begun, new_id, trace))
         accepted, duties = await partition.submit_rerun(new)
+        if root is not None and isinstance(accepted, Accepted) and accepted.canvas_id == new_id:
+            root.end()
         self._desk.see_to(partition, duties)
         return await self._answer(partition, namespace, canvas_id, accepted)
 
@@ -97,9 +101,15 @@ class Reruns:
                 raise StoreUnavailable(message)
 
     async def _staged(
-        self, partition: Partition, namespace: str, old: CanvasId, request_id: str, begun: Rerunnable
+        self,
+        partition: Partition,
+        namespace: str,
+        old: CanvasId,
+        request_id: str,
+        beginning: tuple[Rerunnable, CanvasId, Trace],
     ) -> RerunCanvas:
-        """Decide what is run again, and stage it."""
+        """Decide what is run again, and stage it as another canvas, in a trace of its own."""
+        begun, new, trace = beginning
         rerun = Rerun(await self._last(partition, namespace, old))
         async for index, stored in _stored(partition, old, begun.end):
             rerun.read(index, stored.record, forgotten=stored.forgotten)
@@ -107,7 +117,6 @@ class Reruns:
             rerun.decide()
         except ForgottenError:
             raise NoValueError from None
-        new = new_canvas_id(partition.number)
         part: list[StoredNode] = []
         async for index, stored in _stored(partition, old, begun.end):
             record = rerun.rewritten(index, stored.record, begun.created_ms - begun.now_ms)
@@ -125,7 +134,7 @@ class Reruns:
             await partition.stage_rerun(new, edges, [])
         return RerunCanvas(
             canvas_id=new, namespace=namespace, request_id=request_id, digest=sha256(old.encode()).hexdigest(),
-            old=old, created_ms=begun.now_ms, node_count=rerun.total, left=rerun.left, trace_id=trace_id("", new),
+            old=old, created_ms=begun.now_ms, node_count=rerun.total, left=rerun.left, trace=trace,
             request_ttl_ms=self._request_ttl_ms, quota=self._submissions.quota(),
         )  # fmt: skip
 

@@ -15,8 +15,9 @@ from gesso_server.dispatch.names import Names
 from gesso_server.dispatch.pressure import Pressure
 from gesso_server.dispatch.registry import Registry
 from gesso_server.dispatch.session import Session
+from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.dispatch.waits import Waits
-from gesso_server.ids import CanvasId, NodeRef, new_canvas_id, trace_id
+from gesso_server.ids import CanvasId, NodeRef, Trace, new_canvas_id
 from gesso_server.plan import Element, JoinNode, Plan, Start, compile_canvas
 from gesso_server.store.calls import Accepted, Looked, NewCanvas
 from gesso_server.store.partition import Partition
@@ -75,7 +76,13 @@ class Submissions:
     """Accepts canvases."""
 
     def __init__(
-        self, store: Store, config: ServerConfig, desk: DutyDesk, registry: Registry, waits: Waits
+        self,
+        store: Store,
+        config: ServerConfig,
+        desk: DutyDesk,
+        registry: Registry,
+        waits: Waits,
+        traces: CanvasTraces,
     ) -> None:
         self.pressure = Pressure(store, config.limits.store_watermark)
         self._store = store
@@ -83,6 +90,7 @@ class Submissions:
         self._desk = desk
         self._registry = registry
         self._waits = waits
+        self.traces = traces
         self.names = Names(store, timedelta(days=_NAME_DAYS) // _MS)
         self._large = asyncio.Lock()
 
@@ -141,14 +149,15 @@ class Submissions:
     async def _send(
         self, partition: Partition, submission: Submission, plan: Plan, canvas_id: CanvasId
     ) -> Accepted:
-        nodes = stored_nodes(plan)
+        trace, root = self.traces.begin(submission.traceparent, canvas_id)
+        nodes = stored_nodes(plan, self.traces.telling(plan) if trace.told else ())
         part = list(islice(nodes, _NODES_PER_CALL))
         if len(part) == _NODES_PER_CALL:
             await partition.check_room(submission.namespace, len(plan.nodes), self.quota())
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
-        new = self._new_canvas(submission, plan, canvas_id)
+        new = self._new_canvas(submission, plan, canvas_id, trace)
         borrower = self._borrower(submission.namespace, plan, partition.number)
         if borrower is None:
             answer = await partition.submit(new, part)
@@ -159,6 +168,8 @@ class Submissions:
         accepted, _ = answer
         # Before the answer, and also when a request is repeated: its first coordinator may have died in between.
         await self.names.keep(submission.namespace, accepted.canvas_id, plan)
+        if root is not None and not accepted.known:
+            root.end()
         self._desk.see_to(partition, accepted.duties)
         return accepted
 
@@ -176,14 +187,14 @@ class Submissions:
             if unknown:
                 raise UnknownTaskError(unknown[0])
 
-    def _new_canvas(self, submission: Submission, plan: Plan, canvas_id: CanvasId) -> NewCanvas:
+    def _new_canvas(self, submission: Submission, plan: Plan, canvas_id: CanvasId, trace: Trace) -> NewCanvas:
         timing = self._config.timing
         last = plan.nodes[plan.last] if plan.last is not None else None
         return NewCanvas(
             canvas_id=canvas_id, namespace=submission.namespace, request_id=submission.request_id,
             digest=submission.digest, watch=submission.watch, node_count=len(plan.nodes), last=plan.last,
             last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
-            trace_id=trace_id(submission.traceparent, canvas_id), tracestate=submission.tracestate,
+            trace=trace, tracestate=submission.tracestate,
             root="" if plan.root is None else f"{plan.root} {plan.nodes[plan.root].task_id}".rstrip(),
             start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
             request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),

@@ -125,6 +125,8 @@ class TaskNode:
     """The join that a task is a member of whose place this one takes; None for any other."""
     groups: tuple[int, ...] = ()
     """The joins that it stands inside, from the outermost inwards: those that wait for it."""
+    replaces: int | None = None
+    """The node whose replacement it begins."""
 
 
 @dataclass(slots=True)
@@ -151,6 +153,8 @@ class JoinNode:
     """Of one that grows: what hangs behind the failure of those that come."""
     groups: tuple[int, ...] = ()
     """The joins that it stands inside, from the outermost inwards: those that wait for it."""
+    replaces: int | None = None
+    """The node whose replacement it begins."""
 
     @property
     def total(self) -> int:

@@ -9,7 +9,7 @@ from gesso_server.dispatch.values import Room, Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.store.calls import CanvasContext, Grant, Looked
-from gesso_server.store.records import base_of, parse_join_body, parse_task_body
+from gesso_server.store.records import base_of, parse_join_body, parse_task_body, told_by
 
 _INLINE = Room(size=256 << 10, count=10_000)
 
@@ -34,7 +34,9 @@ class Assignments:
         assignment.token.attempt = grant.attempt
         assignment.token.nonce = int(grant.nonce, 16)
         assignment.task_id = body.task_id
-        assignment.trace_id = context.trace_id
+        assignment.trace_id = context.trace.trace_id
+        if context.trace.sampled is not None:
+            assignment.sampled = context.trace.sampled and told_by(grant.timing) is None
         assignment.span_id = span_id(canvas_id, index)
         assignment.root_id = _root_id(context.root, canvas_id) or body.task_id or node_id
         assignment.tracestate = context.tracestate

@@ -160,9 +160,15 @@ class Reports:
         if outcome.HasField("replacement"):
             element = elements.convert(outcome.replacement.canvas, stamps)
             source = view.record.silent_source
-            replaced = Replaced(ref=ref, task_id=view.task_id, place=body.place, source=source)
+            replaced = Replaced(
+                ref=ref, task_id=view.task_id, place=body.place, source=source, told_by=view.record.told_by
+            )
             lines.append(await extensions.replacement(self._namespace, replaced, element))
         if outcome.added_members and body.place.ends:
             members = elements.members(outcome.added_members, stamps)
-            lines.append(await extensions.additions(self._namespace, ref, body.place.groups, members))
+            lines.append(
+                await extensions.additions(
+                    self._namespace, ref, (body.place.groups, view.record.told_by), members
+                )
+            )
         return "\n".join(line for line in lines if line)

@@ -20,6 +20,7 @@ from gesso_server.rpc.limits import Limits
 from gesso_server.rpc.listener import ListenRefusedError, check_address
 from gesso_server.rpc.queues import Queues
 from gesso_server.rpc.service import handlers
+from gesso_server.rpc.spans import NodeSpans
 from gesso_server.rpc.streaming import Streams
 from gesso_server.rpc.work import Work
 
@@ -69,6 +70,8 @@ class Server:
 
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
+        if coordinator.tracer is not None:
+            coordinator.ends.tell = NodeSpans(coordinator.tracer, coordinator.config.tracing).tell
         canvases = Canvases(coordinator)
         self._conversations = Conversations(coordinator, canvases)
         self._server = grpc.aio.server(options=_options(coordinator.config))

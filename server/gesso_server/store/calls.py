@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
-from gesso_server.ids import CanvasId
+from gesso_server.ids import CanvasId, Trace
 
 
 class Wake(NamedTuple):
@@ -78,6 +78,8 @@ class Duties:
     deliveries: list[PermitDelivery] = field(default_factory=list)
     due_ms: int | None = None
     """In how many ms something is due that the call has set."""
+    spans: list[tuple[CanvasId, list[int]]] = field(default_factory=list)
+    """Nodes that have ended and whose spans are to be told."""
 
 
 class TokenRef(NamedTuple):
@@ -125,7 +127,7 @@ class Grant(NamedTuple):
 class CanvasContext(NamedTuple):
     """What the tasks of a canvas have in common."""
 
-    trace_id: str
+    trace: Trace
     tracestate: str
     root: str
     """Index of the single first task, and after a space the id that the client chose for it; empty for none."""
@@ -214,7 +216,7 @@ class NewCanvas:
     last: int | None
     last_is_join: bool
     member_count: int
-    trace_id: str
+    trace: Trace
     tracestate: str
     root: str
     """The single first task as `StoredNode.name` has it; empty for none."""
@@ -359,7 +361,7 @@ class RerunCanvas:
     node_count: int
     left: int
     """How many of its nodes have not ended."""
-    trace_id: str
+    trace: Trace
     request_ttl_ms: int
     quota: int
     """How many nodes the namespace may have open in the partition."""
@@ -412,3 +414,30 @@ class WorkerStanding:
     """When its lease was renewed last."""
     tasks: frozenset[str]
     """Names of the tasks that it knows."""
+
+
+class EndedNode(NamedTuple):
+    """A node that has ended, as its span tells of it."""
+
+    index: int  # type: ignore[assignment]  # the word of the design, not tuple.index
+    record: str
+    lane: str
+    body: bytes
+    """A join's; a task's if that was asked for."""
+    outcome: bytes
+    """Of one that failed by itself."""
+    source_record: str
+    """Of the node that it began behind; empty for none."""
+    source_body: bytes
+    """If that is a join."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedNodes:
+    """Some nodes of one canvas that have ended."""
+
+    trace: Trace
+    created_ms: int
+    rerun: bool
+    """Whether the canvas runs another one again."""
+    nodes: list[EndedNode]

@@ -18,7 +18,7 @@ _PARTS = (
 )  # fmt: skip
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead", "fleet",
+    "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead", "fleet", "ended",
 )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from gesso_server.ids import CanvasId, NodeRef
+from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.calls import (
     Accepted,
     AccountNews,
@@ -17,6 +17,8 @@ from gesso_server.store.calls import (
     DeadTask,
     Duties,
     Ended,
+    EndedNode,
+    EndedNodes,
     Exchanged,
     Frame,
     Grant,
@@ -98,7 +100,7 @@ class Partition:
             "submit", self._key,
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
-                new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace_id,
+                new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace.text(),
                 new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
                 *_loan(loan), new.quota, _text(new.deadline_ms), *new.lanes, *new.templates, *_flat(nodes),
@@ -115,7 +117,8 @@ class Partition:
             return _known(reply), None
         accepted = Accepted(
             canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
-            member_count=new.member_count, node_count=new.node_count, trace_id=new.trace_id, duties=_duties(reply[1]),
+            member_count=new.member_count, node_count=new.node_count, trace_id=new.trace.trace_id,
+            duties=_duties(reply[1]),
         )  # fmt: skip
         if loan is None:
             return accepted, None
@@ -291,7 +294,7 @@ class Partition:
             "rerun_submit", self._key,
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, new.old, new.created_ms,
-                new.node_count, new.left, new.trace_id, new.request_ttl_ms, new.quota,
+                new.node_count, new.left, new.trace.text(), new.request_ttl_ms, new.quota,
             ],
         )  # fmt: skip
         if reply[0] == b"F":
@@ -456,12 +459,40 @@ class Partition:
         flat = await self._call("outcomes", self._key, [canvas_id, *run, most_bytes])
         return [(flat[at].decode(), flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)]
 
+    async def ended(
+        self, canvas_id: CanvasId, indexes: Sequence[int], *, with_bodies: bool, most_bytes: int
+    ) -> EndedNodes | None:
+        """Return what the spans of nodes tell: of the first ones, at least one. None when there is no such canvas.
+
+        Args:
+            canvas_id: Which canvas.
+            indexes: At most 1000.
+            with_bodies: Whether the bodies of tasks are wanted.
+            most_bytes: About how much to return.
+        """
+        reply = await self._call("ended", self._key, [canvas_id, most_bytes, int(with_bodies), *indexes])
+        if not reply:
+            return None
+        trace, created, origin, *flat = reply
+        nodes = [_ended_node(*flat[at : at + 7]) for at in range(0, len(flat), 7)]
+        return EndedNodes(Trace.parse(trace.decode()), int(created), bool(origin), nodes)
+
+    async def times(self, canvas_id: CanvasId, indexes: Sequence[int]) -> list[str]:
+        """Return the changing parts of the records of at most 1000 nodes; `records.member_time` reads them."""
+        return [text.decode() for text in await self._call("times", self._key, [canvas_id, *indexes])]
+
+
+def _ended_node(*parts: bytes) -> EndedNode:
+    index, record, lane, body, outcome, source, source_body = parts
+    return EndedNode(int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body)
+
 
 def _known(reply: list[Any], *, known: bool = True) -> Accepted:
     """Read what a canvas is answered with that was accepted before."""
     return Accepted(
         canvas_id=CanvasId(reply[1].decode()), known=known, last=_optional(reply[2]), last_is_join=reply[3] == b"j",
-        member_count=int(reply[4]), node_count=int(reply[5]), trace_id=reply[6].decode(), duties=Duties(),
+        member_count=int(reply[4]), node_count=int(reply[5]),
+        trace_id=Trace.parse(reply[6].decode()).trace_id, duties=Duties(),
     )  # fmt: skip
 
 
@@ -489,7 +520,7 @@ def _optional(text: bytes | None) -> int | None:
 
 
 def _duties(reply: list[Any]) -> Duties:
-    wakes, ends, work, news, deliveries, due = reply
+    wakes, ends, work, news, deliveries, due, spans = reply
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
         [Ended(CanvasId(canvas_id.decode()), index, _looked_one(node)) for canvas_id, index, node in ends],
@@ -497,6 +528,10 @@ def _duties(reply: list[Any]) -> Duties:
         [AccountNews(name.decode(), *counts) for name, *counts in news],
         [PermitDelivery(name.decode(), *counts) for name, *counts in deliveries],
         None if due < 0 else due,
+        [
+            (CanvasId(spans[i].decode()), list(map(int, spans[i + 1].split())))
+            for i in range(0, len(spans), 2)
+        ],
     )
 
 
@@ -512,7 +547,9 @@ def _grant(item: list[Any]) -> Grant:
 
 def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
     return {
-        flat[i].decode(): CanvasContext(flat[i + 1].decode(), flat[i + 2].decode(), flat[i + 3].decode())
+        flat[i].decode(): CanvasContext(
+            Trace.parse(flat[i + 1].decode()), flat[i + 2].decode(), flat[i + 3].decode()
+        )
         for i in range(0, len(flat), 4)
     }
 
@@ -542,5 +579,6 @@ def _looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
     return LookedCanvas(
         state=(state or b"").decode(), node_count=int(count or 0), left=int(left or 0), last=_optional(last),
         last_is_join=kind == b"j", member_count=int(members or 0), created_ms=int(created or 0),
-        finished_ms=_optional(finished), trace_id=(trace or b"").decode(), result_ttl_ms=int(ttl or 0),
+        finished_ms=_optional(finished), trace_id=Trace.parse((trace or b"").decode()).trace_id,
+        result_ttl_ms=int(ttl or 0),
     )  # fmt: skip

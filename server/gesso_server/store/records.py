@@ -13,7 +13,8 @@ stands in no join. Indexes in a body count from the record's base.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -144,6 +145,12 @@ class Record:
     """Whether it is a join that its deadline has ended."""
     ignores_value: bool = False
     """Whether clients get no value of it."""
+    told_by: int | None = None
+    """The join around it whose span tells of it."""
+    replaces: int | None = None
+    """The node whose replacement it begins."""
+    tells: bool = False
+    """Whether it is a join whose span tells of everything inside it."""
 
     @property
     def silent_source(self) -> Source | None:
@@ -153,11 +160,27 @@ class Record:
         return Source(self.source, self.origin, takes_value=False)
 
 
-def stored_nodes(plan: Plan | Growth) -> Iterator[StoredNode]:
-    """Return nodes as they are stored, by index."""
+def stored_nodes(plan: Plan | Growth, telling: Collection[int] = ()) -> Iterator[StoredNode]:
+    """Return nodes as they are stored, by index.
+
+    Args:
+        plan: The nodes.
+        telling: Joins whose spans tell of everything inside them.
+    """
     for index, node in enumerate(plan.nodes, plan.base):
         name = f"{index} {node.task_id}" if node.task_id else index
-        yield StoredNode(name, _record(node), _body(node))
+        by = next((join for join in node.groups if join in telling), None) if telling else None
+        mark = ("g" if index in telling else "") + ("" if by is None else f"s{by}")
+        yield StoredNode(name, _record(node) + mark, _body(node))
+
+
+def telling_joins(plan: Plan, most: int) -> set[int]:
+    """Return the joins whose spans tell of their members: those of more than `most`, and those that still grow."""
+    return {
+        index
+        for index, node in enumerate(plan.nodes, plan.base)
+        if isinstance(node, JoinNode) and (node.total > most or node.open_index is not None)
+    }
 
 
 def template_fields(templates: list[Template], first: int = 0) -> list[bytes | str | int]:
@@ -218,7 +241,7 @@ def _parse_edge(text: str) -> Edge:
 def _record(node: Node) -> str:
     match node:
         case TaskNode():
-            return f"W/{node.lane}|{_source(node.source)}|{edges_text(node.edges)}|{node.call.timing}"
+            return f"W/{node.lane}|{_source(node.source)}|{edges_text(node.edges)}|{node.call.timing}{_begins(node)}"
         case JoinNode():
             first = f"J{need(node)},{node.policy.counts.value},{node.total}"
             return f"O0,0,-,-/{first}|{_source(node.source)}|{edges_text(node.edges)}|{_join_timing(node)}"
@@ -226,12 +249,16 @@ def _record(node: Node) -> str:
             assert_never(node)
 
 
+def _begins(node: Node) -> str:
+    return "" if node.replaces is None else f"r{node.replaces}"
+
+
 def _join_timing(node: JoinNode) -> str:
     deadline = f"t{node.policy.deadline_ms}" if node.policy.deadline_ms else ""
     rest = f"c{node.behind}" if node.policy.cancel_rest else ""
     own = f"e{node.behind}" if node.behind else ""
     most = f"f{node.policy.max_in_flight}" if node.policy.max_in_flight else ""
-    return deadline + rest + own + most + ("o" if node.open_index is not None else "")
+    return deadline + rest + own + most + ("o" if node.open_index is not None else "") + _begins(node)
 
 
 def _body(node: Node) -> bytes:
@@ -300,6 +327,7 @@ def parse_record(text: str) -> Record:
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None, overdue="l" in timing,
+            told_by=told_by(timing), replaces=_marked(timing, "r", base), tells="g" in timing,
         )  # fmt: skip
     counts = [int(part) for part in parts[:3]] or [0, 0, 0]
     rest = parts[3:]
@@ -310,7 +338,38 @@ def parse_record(text: str) -> Record:
         deliveries=counts[0], crashes=counts[1], failures=counts[2],
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
         start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None, ignores_value=ignores_value(text),
+        told_by=told_by(timing), replaces=_marked(timing, "r", base),
     )  # fmt: skip
+
+
+def told_by(timing: str) -> int | None:
+    """Return the join whose span tells of a node, by its record's timing; None when it has a span of its own."""
+    return _marked(timing, "s", base_of(timing))
+
+
+class MemberTime(NamedTuple):
+    """How a member of a group ended, and when."""
+
+    state: State
+    finish_ms: int | None
+    duration_ms: int | None
+    """From when it was handed out last; None for one that never was."""
+
+
+def member_time(text: str) -> MemberTime:
+    """Read the changing part of a record."""
+    state, parts = State(text[0]), text[1:].split(",")
+    if not state.final or len(parts) < 6:  # noqa: PLR2004  a task's sixth part is its start; a join has none
+        return MemberTime(state, None, None)
+    finish, start = _number(parts[4]), _number(parts[5])
+    return MemberTime(state, finish, finish - start if finish is not None and start is not None else None)
+
+
+def _marked(timing: str, letter: str, base: int) -> int | None:
+    if letter not in timing:
+        return None
+    found = re.search(letter + r"(\d+)", timing)
+    return int(found[1]) + base if found else None
 
 
 def _number(text: str) -> int | None:

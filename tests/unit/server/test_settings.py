@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gesso_server.config import Limits, Timing
+from gesso_server.config import Limits, Timing, Tracing
 from gesso_server.settings import SettingError, Settings, named, settings
 
 DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
@@ -15,7 +15,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "settings.md"
 
 def test_without_anything_said_the_defaults_hold() -> None:
     """No file and no assignment give the classes' own defaults."""
-    assert settings() == Settings(limits=Limits(), timing=Timing())
+    assert settings() == Settings(limits=Limits(), timing=Timing(), tracing=Tracing())
 
 
 @pytest.mark.parametrize(

@@ -20,13 +20,23 @@ end
 function call_state.begin(K, coordinator)
   return {K = K, coordinator = coordinator, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}, moved = 0, broken = {}, counts = {}}
+    deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}}
+end
+
+local function spans(call)
+  local flat = {}
+  for cid, indexes in pairs(call.spans) do
+    flat[#flat + 1] = cid
+    flat[#flat + 1] = table.concat(indexes, ' ')
+  end
+  return flat
 end
 
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
 -- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list,
 -- what accounts say to the homes of their limits (name, epoch, version, granted, back, unused, want), what homes say to accounts (name,
--- partition, epoch, granted, version heard), and in how many ms something is due that this call has set, -1 for nothing.
+-- partition, epoch, granted, version heard), in how many ms something is due that this call has set, -1 for nothing, and whose
+-- spans are to be told (canvas, indexes separated by spaces).
 function call_state.finish(call)
   graph.settle(call)
   dead.cancel_broken(call)
@@ -35,5 +45,5 @@ function call_state.finish(call)
   nodes.flush(call)
   canvases.flush(call)
   return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K)), call.messages, call.deliveries,
-    call.due and math.max(0, call.due - call.now) or -1}
+    call.due and math.max(0, call.due - call.now) or -1, spans(call)}
 end

@@ -2,7 +2,8 @@
 --
 -- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
 -- index; what was staged for a report that never counted has one, too), own (nodes that it was submitted with), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
--- members (of that join), created (ms), finished (ms), trace, tracestate, root ('' where there is no single first
+-- members (of that join), created (ms), finished (ms), trace (its id, and after a space what
+-- ids.Trace says; it ends in t when coordinators tell its spans), tracestate, root ('' where there is no single first
 -- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when
 -- keys.watchers exists), deadline (how long it may take, ms; '' for no limit), overdue (that number again, once it has
 -- passed), from (the canvas that it runs again), pins (canvases that run it again, and read what succeeded from it),
@@ -13,6 +14,7 @@ local canvases = {}
 -- Take up a canvas that is known to this call.
 function canvases.new(call, canvas)
   canvas.lanes, canvas.ended, canvas.added, canvas.finals = {}, 0, 0, {}
+  canvas.told = string.byte(canvas.trace, -1) == 116 -- t
   call.canvases[canvas.id] = canvas
   return canvas
 end
@@ -62,6 +64,18 @@ end
 function canvases.count(call, canvas, index)
   canvas.ended = canvas.ended + 1
   if canvas.watched then canvas.finals[#canvas.finals + 1] = index end
+end
+
+-- Note that the span of a node that has ended is to be told: not of one that was never needed, nor of one that the span
+-- of a join around it tells of.
+function canvases.tell_span(call, canvas, node)
+  if node.state == 'N' or string.find(node.timing, 's', 1, true) then return end
+  local spans = call.spans[canvas.id]
+  if spans then
+    spans[#spans + 1] = node.index
+  else
+    call.spans[canvas.id] = {node.index}
+  end
 end
 
 -- Remove outcomes that nobody needs any more: the canvas has ended. What one call leaves goes to the work list.

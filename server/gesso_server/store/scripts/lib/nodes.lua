@@ -24,6 +24,8 @@
 -- behind it that are cancelled when it no longer needs them, o while it grows; e<count>[:first.count] of both: the nodes
 -- behind it that belong to its members, and runs of nodes that came later, as members or in the place of a replaced task;
 -- f<most>[.<under way>] of a join: members that may be under way at one time (lib/turns.lua);
+-- g of a join when its span tells of all inside it; s<join> of both when the span of that join tells of it
+-- (lib/canvases.lua), r<node> when it begins the canvas that replaces that node;
 -- b<base> of both, the last: what its body says is relative to this index. '?' stands where the record could not be read.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
