@@ -21,6 +21,8 @@ from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
 
+from opentelemetry.trace import Span
+
 from gesso import connection, retrying
 from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app, signature
 from gesso.canvas.sender import Route
@@ -38,6 +40,7 @@ from gesso.result import AsyncResult, Result
 from gesso.routing import TaskRoutes, routes_of
 from gesso.submission import submission, submission_of
 from gesso.task import AsyncTask, Task
+from gesso.tracing import submitted, submitting
 from gesso.v1 import canvas_pb2, node_pb2, signature_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 
@@ -255,15 +258,17 @@ class App:
         """
         if self.always_eager:
             return self.apply(canvas)
-        request, groups = submission(
-            canvas,
-            error_links_on_header=self.allow_error_cb_on_chord_header,
-            route=self.route,
-            deadline=deadline,
-        )
-        if not groups:
-            return self._submit(request, canvas.id)
-        response = self.coordinator.stream(request, groups)
+        with submitting() as span:
+            request, groups = submission(
+                canvas,
+                error_links_on_header=self.allow_error_cb_on_chord_header,
+                route=self.route,
+                deadline=deadline,
+            )
+            if not groups:
+                return self._submit(request, span, canvas.id)
+            response = self.coordinator.stream(request, groups)
+            submitted(span, request.canvas, response)
         published(request.canvas)
         if not response.HasField("last"):
             return None
@@ -275,16 +280,20 @@ class App:
 
     def send_message(self, message: canvas_pb2.Canvas) -> Any:
         """Submit a canvas that is a protobuf message; otherwise as `send`."""
-        return self._submit(submission_of(message))
+        with submitting() as span:
+            return self._submit(submission_of(message), span)
 
     @property
     def route(self) -> Route | None:
         """What says the queue of a task by its name, as `task_routes` has it; None where there are none."""
         return self._routes.queue if self._routes is not None else None
 
-    def _submit(self, request: pb.SubmitCanvasRequest, chosen_id: str | None = None) -> Result[Any] | None:
+    def _submit(
+        self, request: pb.SubmitCanvasRequest, span: Span, chosen_id: str | None = None
+    ) -> Result[Any] | None:
         end = End()
         response = self.coordinator.submit(request, end, self.submit_timeout)
+        submitted(span, request.canvas, response)
         published(request.canvas)
         if not response.HasField("last"):
             return None

@@ -1,12 +1,23 @@
-"""The trace that a submission belongs to: the caller's, by OpenTelemetry's API alone."""
+"""The trace that a submission belongs to, by OpenTelemetry's API alone.
+
+Submitting is a span of the kind *producer*, a child of the caller's current one; the canvas's tasks lie under it. The
+SDK, its exporters and their settings are the program's: without them the span is none, and only a context that the
+caller has goes on.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind
 
-__all__ = ["TraceContext", "current_trace"]
+from gesso.v1 import canvas_pb2
+from gesso.v1 import coordinator_service_pb2 as pb
+
+__all__ = ["TraceContext", "current_trace", "submitted", "submitting"]
 
 STATE_BYTES = 512
 """The most that the contract takes as `tracestate`."""
@@ -29,3 +40,34 @@ def current_trace() -> TraceContext:
     parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
     state = context.trace_state.to_header()
     return TraceContext(parent, state if len(state.encode()) <= STATE_BYTES else "")
+
+
+@contextmanager
+def submitting() -> Generator[Span, None, None]:
+    """Be a submission, for as long as the context lasts."""
+    with trace.get_tracer("gesso").start_as_current_span("submit", kind=SpanKind.PRODUCER) as span:
+        yield span
+
+
+def submitted(span: Span, canvas: canvas_pb2.Canvas, response: pb.SubmitCanvasResponse) -> None:
+    """Let a submission's span tell what was accepted."""
+    if not span.is_recording():
+        return
+    span.update_name(f"submit {_name(canvas)}")
+    span.set_attributes(
+        {
+            "messaging.system": "gesso",
+            "messaging.operation.name": "submit",
+            "messaging.operation.type": "send",
+            "messaging.message.conversation_id": response.canvas_id,
+            "gesso.canvas.id": response.canvas_id,
+            "gesso.canvas.node_count": response.node_count,
+        }
+    )
+    if response.HasField("last"):
+        span.set_attribute("gesso.node.id", response.last.node_id)
+
+
+def _name(canvas: canvas_pb2.Canvas) -> str:
+    kind = canvas.WhichOneof("kind") or "canvas"
+    return canvas.signature.task if kind == "signature" else kind

@@ -24,6 +24,8 @@ from typing import NoReturn
 
 from gesso import signals
 from gesso.app import App
+from gesso_telemetry.setup import flush, set_up
+from gesso_telemetry.stamped import StampedTracer
 from gesso_worker import forks
 from gesso_worker.blame import BlamePage, record_count
 from gesso_worker.connection import Connection, CoordinatorRefused
@@ -97,7 +99,7 @@ class ChildProcess:
         page = BlamePage(orders.page, slot_count=record_count(orders.config.threads))
         os.close(orders.page)
         inputs = InputReader(self._connection.channel, orders.session_id, app.error_classes)
-        runner = Runner(app, orders.worker, inputs)
+        runner = Runner(app, orders.worker, inputs, StampedTracer.found("gesso.worker"))
         self._worker = orders.worker
         self._session = Session(
             orders, runner.task_names(), runner, page, wake=self._connection.wake, tell=lifeline.tell
@@ -176,6 +178,7 @@ def main() -> int:
     except LoadError as error:
         lifeline.tell(Unloadable(reason=str(error)))
         return 1
+    set_up("gesso-worker")
     forks.register()
     # After the user's module, so that a set-up of its own stands.
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -188,6 +191,7 @@ async def _serve(orders: Orders, app: App, lifeline: Lifeline) -> int:
 
 def _end_now(code: int) -> NoReturn:
     """End the process with whatever still runs in it."""
+    flush()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

@@ -22,12 +22,14 @@ from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.task import Task
 from gesso.v1.worker_service_pb2 import Assignment, Outcome
+from gesso_telemetry.stamped import StampedTracer
 from gesso_worker import interruption, outcomes
 from gesso_worker.arguments import Arguments, arguments_of, items_of, stored_arguments
 from gesso_worker.errors import WorkerError
 from gesso_worker.interruption import CoroutineInterruption, ThreadInterruption
 from gesso_worker.job import Job
 from gesso_worker.requests import request_of
+from gesso_worker.spans import RunSpans
 
 _UNINTERRUPTED = nullcontext()
 _OWN_FILES = frozenset({__file__, interruption.__file__})
@@ -56,14 +58,15 @@ class Inputs(Protocol):
 class Runner:
     """Runs the tasks of one app."""
 
-    def __init__(self, app: App, worker: str, inputs: Inputs) -> None:
-        """Take over the tasks that `app` has now."""
+    def __init__(self, app: App, worker: str, inputs: Inputs, tracer: StampedTracer | None = None) -> None:
+        """Take over the tasks that `app` has now; with a tracer each attempt has a span."""
         self._functions = {name: _function(task) for name, task in app.tasks.items()}
         self._limits = [task.limit for task in app.tasks.values() if task.limit]
         self._classes = app.error_classes
         self._on_header = app.allow_error_cb_on_chord_header
         self._worker = worker
         self._inputs = inputs
+        self._spans = RunSpans(worker, tracer)
 
     def task_names(self) -> list[str]:
         """Return the names of the tasks that it can run, sorted."""
@@ -80,6 +83,12 @@ class Runner:
 
     def run(self, job: Job) -> Outcome:
         """Run a plain function, in this thread, and return what it ended with."""
+        span = self._spans.begin(job.assignment)
+        outcome = self._ran(job)
+        self._spans.end(span, outcome)
+        return outcome
+
+    def _ran(self, job: Job) -> Outcome:
         assignment = job.assignment
         function = self._functions.get(assignment.signature.task)
         if function is None:
@@ -101,6 +110,12 @@ class Runner:
 
     async def run_on_loop(self, job: Job) -> Outcome:
         """Run a coroutine function and return what it ended with."""
+        span = self._spans.begin(job.assignment)
+        outcome = await self._ran_on_loop(job)
+        self._spans.end(span, outcome)
+        return outcome
+
+    async def _ran_on_loop(self, job: Job) -> Outcome:
         assignment = job.assignment
         function = self._functions[assignment.signature.task]
         told = lifecycle.listened_to(function.task)

@@ -19,6 +19,7 @@ from gesso.deadline import Timeout
 from gesso.publishing import published
 from gesso.submission import submission
 from gesso.task import Task
+from gesso.tracing import submitted, submitting
 
 __all__ = ["apply", "apply_async", "close", "delay", "revoke", "revoke_by_stamped_headers", "send"]
 
@@ -162,16 +163,18 @@ async def send(canvas: Canvas, app: App | None = None, *, deadline: Timeout = No
     if home.always_eager:
         return await apply_here(canvas, home)
     on_header = home.allow_error_cb_on_chord_header
-    request, groups = submission(canvas, error_links_on_header=on_header, route=home.route, deadline=deadline)
-    coordinator = registry.shared(home.address)
-    if groups:
-        response = await coordinator.stream(request, groups)
-        published(request.canvas)
-        return (
-            result_of(response.last, home).submitted(None, canvas.id) if response.HasField("last") else None
+    with submitting() as span:
+        request, groups = submission(
+            canvas, error_links_on_header=on_header, route=home.route, deadline=deadline
         )
-    end: End = asyncio.get_running_loop().create_future()
-    response = await coordinator.submit(request, end, home.submit_timeout)
+        coordinator = registry.shared(home.address)
+        end: End | None = None
+        if groups:
+            response = await coordinator.stream(request, groups)
+        else:
+            end = asyncio.get_running_loop().create_future()
+            response = await coordinator.submit(request, end, home.submit_timeout)
+        submitted(span, request.canvas, response)
     published(request.canvas)
     if not response.HasField("last"):
         return None

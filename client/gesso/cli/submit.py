@@ -17,8 +17,10 @@ from gesso.cli.options import Address, Output, OutputOption, Timeout
 from gesso.cli.reach import reached
 from gesso.connection import DEFAULT_ADDRESS
 from gesso.submission import submission_of
+from gesso.tracing import submitted, submitting
 from gesso.v1 import canvas_pb2, signature_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
+from gesso_telemetry.setup import set_up
 
 __all__ = ["command"]
 
@@ -65,8 +67,11 @@ def command(  # noqa: PLR0913 - an option is an argument here
         message = _canvas(canvas)
     else:
         message = canvas_pb2.Canvas(signature=_signature(task or "", args, kwargs, queue))
+    set_up("gesso-submit")
     with reached(address) as app:
-        response = app.coordinator.submit(submission_of(message))
+        with submitting() as span:
+            response = app.coordinator.submit(submission_of(message))
+            submitted(span, message, response)
         if wait and response.HasField("last"):
             tell_end(app, response.last.node_id, timeout, output)
         elif output is Output.JSON:

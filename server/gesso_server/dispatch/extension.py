@@ -54,7 +54,7 @@ class Replaced:
     """Where it stands, and so does the replacement; its last task is a member of the same join."""
     source: Source | None
     """What it stood behind, and so does what begins the replacement, which takes no value from there."""
-    told_by: int | None
+    told_by: int | None = None
     """The join around it whose span tells of it."""
 
 
@@ -136,7 +136,7 @@ class Extensions:
         ref: NodeRef,
         join: JoinNode,
         members: Sequence[Element],
-        telling: Collection[int],
+        telling: Collection[int] = (),
     ) -> Growth:
         """Stage members that a growing join gains.
 

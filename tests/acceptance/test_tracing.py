@@ -1,0 +1,289 @@
+"""One canvas is one trace: what real servers, workers and clients send to a real receiver, asserted whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+from gesso import group, signature
+from gesso_server.ids import span_id
+from gesso_telemetry.stamped import attempt_span_id
+from support.otlp import ReceivedSpan, Receiver, receiving
+from support.system import Coordinator, System
+
+THRESHOLD = 10
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    """Return a receiver to which every process that starts from now on sends its spans."""
+    with receiving() as receiver, pytest.MonkeyPatch.context() as patch:
+        for name, value in receiver.environment.items():
+            patch.setenv(name, value)
+        yield receiver
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """A canvas that a client sent within a span of its own, named `outer`, and its whole trace."""
+
+    canvas_id: str
+    value: object
+    spans: Mapping[str, ReceivedSpan]
+    """By id."""
+
+    def task(self, index: int) -> ReceivedSpan:
+        """Return the span of a node: the one with the id that it was stamped with."""
+        return self.spans[span_id(self.canvas_id, index)]
+
+    def run(self, index: int, attempt: int = 1) -> ReceivedSpan:
+        """Return the span of an attempt at a task."""
+        return self.spans[attempt_span_id(span_id(self.canvas_id, index), attempt)]
+
+    def parent(self, span: ReceivedSpan) -> ReceivedSpan:
+        """Return a span's parent."""
+        return self.spans[span.parent_id]
+
+    @property
+    def submit(self) -> ReceivedSpan:
+        """The span of the submission."""
+        (found,) = (
+            span
+            for span in self.spans.values()
+            if span.kind == "producer" and span.attributes["gesso.canvas.id"] == self.canvas_id
+        )
+        return found
+
+
+def sent(
+    system: System,
+    coordinator: Coordinator,
+    receiver: Receiver,
+    name: str,
+    *,
+    spans: int,
+    lost_links: int = 0,
+) -> Traced:
+    """Send a canvas from a client process, and wait for its trace of so many spans.
+
+    The trace has one root, nobody is an orphan, no span comes twice, and no more links lead to spans that were lost.
+    """
+    client = system.python("client", "-m", "acceptance.traced_client", name, address=coordinator.address)
+    words = json.loads(client.line("told ").removeprefix("told "))
+    assert client.ended() == 0
+    found = receiver.wait(words["trace_id"], lambda spans_: len(spans_) >= spans)
+    by_id = {span.span_id: span for span in found}
+    assert len(by_id) == len(found) == spans
+    assert [span.span_id for span in found if not span.parent_id] == [words["outer"]]
+    assert all(span.parent_id in by_id for span in found if span.parent_id)
+    assert sum(link not in by_id for span in found for link in span.links) == lost_links
+    traced = Traced(words["canvas_id"], words["value"], by_id)
+    assert traced.parent(traced.submit).name == "outer"
+    return traced
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[System]:
+    """Return a system whose processes are traced."""
+    del receiver
+    with System(tmp_path_factory.mktemp("system")) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def coordinator(system: System) -> Coordinator:
+    """Return a coordinator that has a worker."""
+    coordinator = system.coordinator(settings=[f"tracing.group_threshold={THRESHOLD}"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GESSO_ADDRESS", coordinator.address)  # for what tasks submit
+        system.worker(coordinator, module="acceptance.traced", threads=2)
+    return coordinator
+
+
+def test_step_of_a_chain_is_the_child_of_the_one_before(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A chain's spans are a chain: each task's under its stamped id, and each attempt's under its task's."""
+    traced = sent(system, coordinator, receiver, "chain", spans=8)
+
+    parents = [traced.submit, traced.task(0), traced.task(1)]
+    assert [traced.parent(traced.task(index)) for index in range(3)] == parents
+    assert [traced.parent(traced.run(index)) for index in range(3)] == [traced.task(i) for i in range(3)]
+    assert (traced.submit.name, traced.submit.kind) == ("submit chain", "producer")
+    assert (traced.task(0).name, traced.task(0).kind) == ("task acceptance.traced.add", "internal")
+    assert (traced.run(0).name, traced.run(0).kind) == ("run acceptance.traced.add", "consumer")
+    services = [span.service for span in (traced.submit, traced.task(0), traced.run(0))]
+    assert services == ["client", "gesso-coordinator", "gesso-worker"]
+    assert not any(span.error for span in traced.spans.values())
+    assert traced.task(0).end_ns <= traced.task(1).start_ns == traced.task(0).end_ns
+
+
+def test_attributes_are_those_of_messaging_and_ours(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """An attempt's span says which canvas, node, task, queue, attempt and worker it is of."""
+    traced = sent(system, coordinator, receiver, "retry", spans=5)
+
+    said = dict(traced.run(0, 2).attributes)
+    worker = said.pop("gesso.worker")
+    node_id = f"{traced.canvas_id}-0"
+    assert said == {
+        "messaging.system": "gesso",
+        "messaging.operation.name": "run",
+        "messaging.operation.type": "process",
+        "messaging.destination.name": "default",
+        "messaging.message.id": node_id,
+        "messaging.message.conversation_id": traced.canvas_id,
+        "messaging.consumer.group.name": str(worker).rpartition("/")[0],
+        "gesso.canvas.id": traced.canvas_id,
+        "gesso.node.id": node_id,
+        "gesso.task": "acceptance.traced.flaky",
+        "gesso.queue": "default",
+        "gesso.attempt": 2,
+        "gesso.outcome": "succeeded",
+    }
+    assert traced.task(0).attributes["gesso.attempt_count"] == 2
+    assert traced.task(0).attributes["gesso.state"] == "succeeded"
+
+
+def test_group_is_a_span_beside_its_members(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A group's own span has the id that the group was stamped with, and what it begins with as its parent."""
+    traced = sent(system, coordinator, receiver, "group", spans=9)
+
+    assert [traced.parent(traced.task(index)) for index in range(4)] == [traced.submit] * 4
+    assert (traced.task(0).name, traced.task(0).attributes["gesso.group.size"]) == ("group", 3)
+
+
+def test_body_of_a_chord_is_linked_to_its_header(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """Inner and outer body are under their group, and linked to what they get the values of."""
+    traced = sent(system, coordinator, receiver, "chord in a chord", spans=14)
+
+    outer, inner, inner_body, outer_body = (traced.task(index) for index in (0, 1, 4, 6))
+    assert traced.parent(inner_body) == inner
+    assert traced.parent(outer_body) == outer
+    assert inner_body.links == (traced.task(2).span_id, traced.task(3).span_id)
+    assert outer_body.links == (inner_body.span_id, traced.task(5).span_id)
+    assert outer_body.attributes["gesso.links.count"] == 2
+
+
+def test_retry_is_linked_to_the_attempt_before(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """Both attempts are children of the task's span, which did not fail; the second is linked to the first."""
+    traced = sent(system, coordinator, receiver, "retry", spans=5)
+
+    first, second = traced.run(0, 1), traced.run(0, 2)
+    assert traced.parent(first) == traced.parent(second) == traced.task(0)
+    assert second.links == (first.span_id,)
+    assert (first.error, second.error, traced.task(0).error) == (True, False, False)
+
+
+def test_error_link_is_the_child_of_what_failed(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A failure's span has its exception, without any value; behind it are the error link and what cannot run."""
+    traced = sent(system, coordinator, receiver, "failure", spans=9)
+
+    add_, boom, never, mourn = (traced.task(index) for index in range(4))
+    assert [traced.parent(span) for span in (boom, never, mourn)] == [add_, boom, boom]
+    assert [span.error for span in (add_, boom, never, mourn)] == [False, True, True, False]
+    assert boom.attributes["error.type"] == "builtins.ValueError"
+    assert never.attributes["gesso.cause.node.id"] == f"{traced.canvas_id}-1"
+    ((name, exception),) = traced.run(1).events
+    assert (name, exception["exception.type"], exception["exception.message"]) == (
+        "exception",
+        "builtins.ValueError",
+        "boom",
+    )
+    assert "s3cret" not in repr(traced.spans)
+
+
+def test_replacement_is_under_the_task_that_it_replaces(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """The first task of a replacement is the child of the replaced one, and what follows is not."""
+    traced = sent(system, coordinator, receiver, "replace", spans=10)
+
+    replaced, after, first, second = (traced.task(index) for index in range(4))
+    assert [traced.parent(span) for span in (replaced, first, second, after)] == [
+        traced.submit,
+        replaced,
+        first,
+        replaced,
+    ]
+    assert replaced.end_ns >= second.end_ns
+
+
+@pytest.mark.parametrize(("name", "inner"), [("nested", 5), ("nested on loop", 3)])
+def test_what_a_task_submits_is_in_its_trace(
+    name: str, inner: int, system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A canvas that a task submits is under the attempt that submitted it, also through a span of the task's own."""
+    traced = sent(system, coordinator, receiver, name, spans=4 + inner + (name == "nested"))
+
+    canvas_id = str(traced.value).rpartition("-")[0]
+    nested = Traced(canvas_id, None, traced.spans)
+    above = traced.parent(nested.submit)
+    assert nested.parent(nested.task(0)) == nested.submit
+    assert traced.run(0) == (traced.parent(above) if name == "nested" else above)
+
+
+def test_large_group_is_one_span(system: System, coordinator: Coordinator, receiver: Receiver) -> None:
+    """Above the threshold the group's span tells of its members, which have none, nor have their attempts."""
+    traced = sent(system, coordinator, receiver, "large", spans=5)
+
+    whole, body = traced.task(0), traced.task(13)
+    assert traced.parent(body) == whole
+    assert (body.links, body.attributes["gesso.links.count"]) == ((), 12)
+    assert whole.attributes["gesso.group.count.succeeded"] == 12
+    assert all(f"gesso.group.duration.{rank}" in whole.attributes for rank in ("p50", "p95", "p99", "max"))
+    assert [name for name, _ in whole.events] == ["gesso.example.slow"] * 3
+
+
+def test_canvas_of_a_submitter_without_a_trace_has_one_root(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """For a client that sends no trace, the coordinator tells the submission, and the trace's id is the canvas's."""
+    system.client(coordinator)
+    result = group(signature("acceptance.traced.add", args=(1, n)) for n in range(2)).delay()
+    canvas_id = result.id.rpartition("-")[0]
+
+    spans = receiver.wait(canvas_id, lambda spans: len(spans) >= 6)
+
+    (root,) = (span for span in spans if not span.parent_id)
+    assert (root.name, root.kind, root.service) == ("submit", "producer", "gesso-coordinator")
+    tasks = {span.span_id: span for span in spans if span.kind == "internal"}
+    assert set(tasks) == {span_id(canvas_id, index) for index in range(3)}
+    assert {span.parent_id for span in tasks.values()} == {root.span_id}
+
+
+def test_trace_is_whole_with_two_coordinators(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """It does not matter which coordinator accepts a canvas and which one hears of its ends."""
+    second = system.coordinator(store=coordinator)
+
+    traced = sent(system, second, receiver, "chord in a chord", spans=14)
+
+    assert traced.value == 12
+    assert traced.task(6).links == (traced.task(4).span_id, traced.task(5).span_id)
+
+
+def test_trace_is_whole_after_a_worker_was_killed(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """What a killed process could not tell is missing alone: the next attempt is under the task's span."""
+    traced = sent(system, coordinator, receiver, "mortal", spans=4, lost_links=1)
+
+    assert traced.value == 2
+    assert traced.parent(traced.run(0, 2)) == traced.task(0)
+    assert traced.run(0, 2).links == (attempt_span_id(traced.task(0).span_id, 1),)
+    said = traced.task(0).attributes
+    assert (said["gesso.attempt_count"], said["gesso.crash_count"]) == (2, 1)

@@ -1,0 +1,91 @@
+"""A project whose canvases are traced, and a program that sends one of them and prints what it waited for.
+
+python -m acceptance.traced CANVAS
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from opentelemetry import trace
+
+from gesso import App, Canvas, Task, chain, chord, group
+
+app = App("traced")
+
+
+@app.task
+def add(x: int, y: int) -> int:
+    """Add two numbers."""
+    return x + y
+
+
+@app.task
+def total(values: list[int]) -> int:
+    """Add up."""
+    return sum(values)
+
+
+@app.task(bind=True)
+def flaky(self: Task[..., Any], _value: int) -> int:
+    """Fail at first."""
+    if self.request.retries == 0:
+        raise self.retry(exc=ValueError("not yet"), countdown=0)
+    return 1
+
+
+@app.task
+def boom(secret: str) -> None:
+    """Fail, and keep a secret."""
+    del secret
+    raise ValueError("boom")
+
+
+@app.task
+def mourn(_request: object, _error: object, _traceback: object) -> str:
+    """Be an error link."""
+    return "sorry"
+
+
+@app.task(bind=True)
+def become(self: Task[..., Any], x: int) -> None:
+    """Be replaced by a chain."""
+    raise self.replace(chain(add.s(x, 1), add.s(1)))
+
+
+@app.task
+def nest() -> str:
+    """Submit another canvas, within a span of the user's own."""
+    with trace.get_tracer("user").start_as_current_span("inner"):
+        return str(chain(add.s(1, 1), add.s(1)).delay().id)
+
+
+@app.task
+async def nest_on_loop() -> str:
+    """Submit another canvas from a coroutine."""
+    return str(add.delay(1, 1).id)
+
+
+@app.task(bind=True)
+def mortal(self: Task[..., Any]) -> int:
+    """Die with the whole process at the first attempt."""
+    if self.request.attempt == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return self.request.attempt
+
+
+CANVASES: dict[str, Callable[[], Canvas]] = {
+    "chain": lambda: chain(add.s(1, 1), add.s(1), add.s(1)),
+    "group": lambda: group(add.s(i, i) for i in range(3)),
+    "chord in a chord": lambda: chord([chord([add.s(1, 1), add.s(2, 2)], total.s()), add.s(3, 3)], total.s()),
+    "retry": lambda: flaky.s(1),
+    "failure": lambda: chain(add.s(1, 1), boom.si("s3cret").on_error(mourn.s()), add.s(1)),
+    "replace": lambda: chain(become.s(1), add.s(10)),
+    "nested": nest.s,
+    "nested on loop": nest_on_loop.s,
+    "large": lambda: chain(group(add.s(i, i) for i in range(12)), total.s()),
+    "mortal": mortal.s,
+}
