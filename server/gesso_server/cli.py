@@ -13,13 +13,14 @@ from typing import Annotated
 import typer
 
 from gesso_server.config import DEFAULT_PORT, ServerConfig, Timing
-from gesso_server.logs import LogLevel, log_to_stderr
 from gesso_server.main import Started, run
 from gesso_server.routes import Routes
 from gesso_server.rpc.listener import ListenRefusedError
 from gesso_server.settings import SettingError, settings
 from gesso_server.store.errors import StoreError, StoreRefused
 from gesso_server.store.location import parse_location, shown
+from gesso_telemetry.current import span_fields
+from gesso_telemetry.logs import LogFormat, LogLevel, log_to_stderr
 from gesso_telemetry.setup import set_up
 
 _log = logging.getLogger(__name__)
@@ -116,6 +117,10 @@ def command(  # noqa: PLR0913 - an option is an argument here
     log_level: Annotated[
         LogLevel, typer.Option(help="How much is logged, to the standard error.")
     ] = LogLevel.INFO,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(envvar="GESSO_LOG_FORMAT", help="For a person, or a JSON object a line for a program."),
+    ] = LogFormat.CONSOLE,
     output: Annotated[
         Output, typer.Option("--output", "-o", help="How the ready line is said.")
     ] = Output.TEXT,
@@ -135,7 +140,7 @@ def command(  # noqa: PLR0913 - an option is an argument here
     if wanted is None:
         message = f"An acknowledgement says os, fsync or replicas:N (as replicas:1), not {durability!r}."
         raise typer.BadParameter(message)
-    log_to_stderr(log_level)
+    log_to_stderr(log_level, log_format, span_fields)
     try:
         found = settings(settings_file, [*(assignments or ()), *_times(lease_seconds, grace_seconds)])
     except SettingError as error:

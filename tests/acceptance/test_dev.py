@@ -49,7 +49,7 @@ def test_dev_ends_in_order(system: System, tmp_path: Path, ledger: Ledger) -> No
     until(lambda: len(ledger) == 1, "the task's start")
 
     dev.process.send_signal(signal.SIGINT)
-    dev.line("gesso.worker", "finishing what runs")
+    dev.line("gesso.worker", "worker.draining")
     assert "coordinator.draining" not in dev.said
     Path(gate).write_text("on")
 
@@ -69,7 +69,7 @@ def test_second_signal_ends_dev_at_once(system: System, tmp_path: Path, ledger: 
     until(lambda: len(ledger) == 1, "the task's start")
 
     dev.process.send_signal(signal.SIGINT)
-    dev.line("gesso.worker", "finishing what runs")
+    dev.line("gesso.worker", "worker.draining")
     dev.process.send_signal(signal.SIGINT)
 
     dev.ended()

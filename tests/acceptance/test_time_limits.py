@@ -85,7 +85,7 @@ def test_others_in_the_process_may_finish(system: System, ledger: Ledger, tmp_pa
     Path(gate).write_text("on")
 
     assert beside.get(timeout=30) == ledger.process_ids()[0]
-    worker.line("left; another takes its place")
+    worker.line("child.left")
     assert call("where").delay().get(timeout=30) != ledger.process_ids()[0]
     assert ledger.counts() == {"hold": 1, "spin": 1}
 

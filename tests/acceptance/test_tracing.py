@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from gesso import group, signature
 from gesso_server.ids import span_id
 from gesso_telemetry.stamped import attempt_span_id
 from support.otlp import ReceivedSpan, Receiver, receiving
-from support.system import Coordinator, System
+from support.system import Coordinator, Program, System
 
 THRESHOLD = 10
 
@@ -95,12 +96,17 @@ def system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iter
 
 @pytest.fixture(scope="module")
 def coordinator(system: System) -> Coordinator:
-    """Return a coordinator that has a worker."""
-    coordinator = system.coordinator(settings=[f"tracing.group_threshold={THRESHOLD}"])
+    """Return a coordinator."""
+    return system.coordinator(settings=[f"tracing.group_threshold={THRESHOLD}", "tracing.stamps=visible"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def worker(system: System, coordinator: Coordinator) -> Program:
+    """Return a worker of it, which logs for programs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GESSO_ADDRESS", coordinator.address)  # for what tasks submit
-        system.worker(coordinator, module="acceptance.traced", threads=2)
-    return coordinator
+        patch.setenv("GESSO_LOG_FORMAT", "json")
+        return system.worker(coordinator, module="acceptance.traced", threads=2)
 
 
 def test_step_of_a_chain_is_the_child_of_the_one_before(
@@ -287,3 +293,46 @@ def test_trace_is_whole_after_a_worker_was_killed(
     assert traced.run(0, 2).links == (attempt_span_id(traced.task(0).span_id, 1),)
     said = traced.task(0).attributes
     assert (said["gesso.attempt_count"], said["gesso.crash_count"]) == (2, 1)
+
+
+def test_line_that_a_task_logs_names_task_and_span(
+    system: System, coordinator: Coordinator, worker: Program, receiver: Receiver
+) -> None:
+    """What a task logs is a line with its ids, its canvas's, and the trace and span of the attempt."""
+    traced = sent(system, coordinator, receiver, "speak", spans=4)
+
+    line = json.loads(worker.line("a word"))
+    del line["time"]
+    assert line == {
+        "level": "warning",
+        "logger": "acceptance.traced",
+        "message": "a word",
+        "task_id": f"{traced.canvas_id}-0",
+        "task_name": "acceptance.traced.speak",
+        "canvas_id": traced.canvas_id,
+        "attempt": 1,
+        "trace_id": traced.run(0).trace_id,
+        "span_id": traced.run(0).span_id,
+    }
+
+
+def test_stamps_are_on_spans_only_if_they_are_named(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A stamp whose key the setting names is an attribute of its tasks' spans; another is told nowhere."""
+    traced = sent(system, coordinator, receiver, "stamped", spans=4)
+
+    assert traced.task(0).attributes["gesso.stamp.visible"] == ["yes"]
+    assert "s3cret" not in repr(traced.spans)
+
+
+def test_unsampled_canvas_has_no_spans(system: System, coordinator: Coordinator, receiver: Receiver) -> None:
+    """When the submitter does not record its span, nobody records anything of its canvas."""
+    environment = {"OTEL_TRACES_SAMPLER": "always_off", "GESSO_ADDRESS": coordinator.address}
+    command = [sys.executable, "-P", "-m", "acceptance.traced_client", "chain"]
+    client = system.run("client", command, **environment)
+    words = json.loads(client.line("told ").removeprefix("told "))
+    sent(system, coordinator, receiver, "chain", spans=8)  # by then the other's would have come
+
+    assert words["value"] == 4
+    assert receiver.trace(words["trace_id"]) == []

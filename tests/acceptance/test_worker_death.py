@@ -20,7 +20,7 @@ ALL = {str(key) for key in range(COUNT)}
 def kill_a_child(worker: Program, ledger: Ledger) -> None:
     """Kill one of a worker's processes."""
     os.kill(ledger.process_ids()[0], signal.SIGKILL)
-    worker.line("died by signal 9")
+    worker.line("child.died", "by signal 9")
 
 
 def kill_the_worker(worker: Program, _ledger: Ledger) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from opentelemetry import trace
 
 from gesso import App, Canvas, Task, chain, chord, group
+from gesso.log import get_task_logger
 
 app = App("traced")
 
@@ -77,6 +78,18 @@ def mortal(self: Task[..., Any]) -> int:
     return self.request.attempt
 
 
+@app.task
+def speak() -> None:
+    """Write into the log."""
+    get_task_logger(__name__).warning("a word")
+
+
+def stamped(canvas: Canvas, **stamps: Any) -> Canvas:
+    """Return the canvas, stamped."""
+    canvas.stamp(**stamps)
+    return canvas
+
+
 CANVASES: dict[str, Callable[[], Canvas]] = {
     "chain": lambda: chain(add.s(1, 1), add.s(1), add.s(1)),
     "group": lambda: group(add.s(i, i) for i in range(3)),
@@ -88,4 +101,6 @@ CANVASES: dict[str, Callable[[], Canvas]] = {
     "nested on loop": nest_on_loop.s,
     "large": lambda: chain(group(add.s(i, i) for i in range(12)), total.s()),
     "mortal": mortal.s,
+    "speak": speak.s,
+    "stamped": lambda: stamped(add.s(1, 1), visible="yes", hidden="s3cret"),
 }

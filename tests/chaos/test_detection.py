@@ -22,7 +22,7 @@ HELD = 4
 
 def _kill_process(worker: Program, ledger: Ledger, _wire: Wire) -> None:
     os.kill(ledger.process_ids()[0], 9)
-    worker.line("died by signal 9")
+    worker.line("child.died", "by signal 9")
 
 
 def _kill_worker(worker: Program, _ledger: Ledger, _wire: Wire) -> None:

@@ -24,6 +24,9 @@ from typing import NoReturn
 
 from gesso import signals
 from gesso.app import App
+from gesso.log import task_fields
+from gesso_telemetry.current import span_fields
+from gesso_telemetry.logs import LogLevel, log_to_stderr
 from gesso_telemetry.setup import flush, set_up
 from gesso_telemetry.stamped import StampedTracer
 from gesso_worker import forks
@@ -139,7 +142,9 @@ class ChildProcess:
             return 1
         except asyncio.CancelledError:
             if not self._session.over:
-                _LOG.error("stopping although not everything held is reported and acknowledged")
+                _LOG.error(
+                    "worker.stopped_early reason=%s", "not all that it held is reported and acknowledged"
+                )
                 return 1
         return 0
 
@@ -181,8 +186,13 @@ def main() -> int:
     set_up("gesso-worker")
     forks.register()
     # After the user's module, so that a set-up of its own stands.
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(LogLevel.INFO, orders.config.log_format, _known)
     return asyncio.run(_serve(orders, app, lifeline))
+
+
+def _known() -> dict[str, object]:
+    """Return what is known where something is logged: the task that runs, and its span."""
+    return {**task_fields(), **span_fields()}
 
 
 async def _serve(orders: Orders, app: App, lifeline: Lifeline) -> int:

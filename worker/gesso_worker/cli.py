@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from gesso_telemetry.logs import LogFormat
 from gesso_worker.config import DEFAULT_ADDRESS, WorkerConfig, parent_command
 
 
@@ -56,6 +57,10 @@ def app_command(  # noqa: PLR0913 - an option is an argument here
             help="Run tasks with a hard time limit, or that are delivered at most once, beside others in one process.",
         ),
     ] = False,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(envvar="GESSO_LOG_FORMAT", help="For a person, or a JSON object a line for a program."),
+    ] = LogFormat.CONSOLE,
 ) -> None:
     """Run a worker: it takes tasks from a coordinator and runs them.
 
@@ -78,6 +83,7 @@ def app_command(  # noqa: PLR0913 - an option is an argument here
             max_tasks_per_child=max_tasks_per_child or 0,
             max_memory_per_child=max_memory_per_child or 0,
             allow_shared_limits=allow_shared_limits,
+            log_format=log_format,
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None

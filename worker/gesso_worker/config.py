@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from gesso_telemetry.logs import LogFormat
+
 DEFAULT_ADDRESS = "localhost:7365"
 # The contract's bounds: Hello.slot_count, Hello.queues, Hello.worker.
 MAX_THREADS = 1_000
@@ -46,6 +48,8 @@ class WorkerConfig:
     allow_shared_limits: bool = False
     """Whether a child with more than one thread runs tasks that end its process: with a hard time limit, or that are
     delivered at most once. What runs beside such a task may be run again, or be given up, because of it."""
+    log_format: LogFormat = LogFormat.CONSOLE
+    """For whom is logged."""
 
     def __post_init__(self) -> None:
         """Raise ValueError, with a sentence for the person who typed it, for a setting out of its bounds."""
@@ -79,6 +83,7 @@ class WorkerConfig:
         fields = json.loads(text)
         fields["queues"] = tuple(fields["queues"])
         fields["drain_timeout"] = timedelta(seconds=fields["drain_timeout"])
+        fields["log_format"] = LogFormat(fields["log_format"])
         return cls(**fields)
 
 

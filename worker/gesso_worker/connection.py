@@ -93,7 +93,7 @@ class Connection:
             try:
                 if await self._hold_stream(session) is Ended.OVER:
                     return
-                _LOG.debug("changing to another stream")
+                _LOG.debug("stream.left")
             except StreamBroken as broken:
                 if broken.code in _REFUSALS and not session.welcomed:
                     raise CoordinatorRefused(f"the coordinator refuses this worker ({broken})") from broken
@@ -125,7 +125,7 @@ class Connection:
         self._connected.set()
         self._pause.reset()
         if self._failure_count >= len(self._addresses):
-            _LOG.info("connected to a coordinator again")
+            _LOG.info("coordinator.found")
         self._failure_count = 0
         self._announce()
 
@@ -133,6 +133,4 @@ class Connection:
         """Say once that no address answers, after each was tried."""
         self._failure_count += 1
         if self._failure_count == len(self._addresses):
-            _LOG.warning(
-                "no coordinator at %s (%s); trying until there is one", ",".join(self._addresses), broken
-            )
+            _LOG.warning("coordinator.unreachable addresses=%s reason=%s", ",".join(self._addresses), broken)

@@ -101,11 +101,11 @@ class Parent:
             self._stopping.set()
             self._kill()
         elif child.obstacle is not None:
-            _LOG.error("child %d cannot work, and is tried again: %s", place, child.obstacle)
+            _LOG.error("child.cannot_work child=%d reason=%s", place, child.obstacle)
         elif child.ended_well:
-            _LOG.info("child %d (pid %d) left; another takes its place", place, child.pid)
+            _LOG.info("child.left child=%d pid=%d", place, child.pid)
         else:
-            _LOG.warning("child %d (pid %d) died %s; another takes its place", place, child.pid, how)
+            _LOG.warning("child.died child=%d pid=%d how=%s", place, child.pid, how)
 
     async def _pause(self, pause: Backoff, child: Child) -> None:
         """Wait before the next child, if `child` died before it was ready."""
@@ -135,7 +135,7 @@ class Parent:
             self._kill()
             return
         self._stopping.set()
-        _LOG.info("%s: finishing what runs; once more kills it", signal.Signals(number).name)
+        _LOG.info("worker.draining signal=%s", signal.Signals(number).name)
         for child in self._children.values():
             child.drain()
         limit = self._config.drain_timeout + _LEAVE_ALLOWANCE
@@ -143,7 +143,7 @@ class Parent:
 
     def _on_quit(self) -> None:
         self._stopping.set()
-        _LOG.info("SIGQUIT: ending at once")
+        _LOG.info("worker.ending signal=%s", "SIGQUIT")
         self._kill()
 
     def _kill(self) -> None:

@@ -167,7 +167,8 @@ class Runner:
         obeyed = isinstance(error, asyncio.CancelledError) and request is not None and request.is_aborted()
         if not isinstance(error, TaskPredicate) and not obeyed:
             name, node_id = assignment.signature.task, assignment.token.node_id
-            _LOG.error("task %s [%s] failed: %s", name, node_id, outcome.error.traceback.rstrip())
+            text = outcome.error.traceback.rstrip()
+            _LOG.error("task.failed task=%s node_id=%s", name, node_id, extra={"traceback": text})
         if isinstance(error, WorkerError) and signals.task_rejected:
             signals.task_rejected.send(self._worker, message=assignment, exc=error)
         if told is not None and request is not None:

@@ -280,7 +280,12 @@ class Session:
 
     def _refuse(self, job: Job) -> None:
         error = SharedProcess()
-        _LOG.error("task %s [%s] is refused: %s", job.assignment.signature.task, job.token.node_id, error)
+        _LOG.error(
+            "task.refused task=%s node_id=%s reason=%s",
+            job.assignment.signature.task,
+            job.token.node_id,
+            error,
+        )
         if signals.task_rejected:
             signals.task_rejected.send(self._orders.worker, message=job.assignment, exc=error)
         self._ledger.finish(job, outcomes.refused(error))
@@ -302,10 +307,10 @@ class Session:
     def _take_refusal(self, refusal: pb.WorkResponse.Refusal) -> None:
         token, reason = token_value(refusal.token), refusal.reason
         if reason == pb.WorkResponse.Refusal.REASON_INVALID:
-            _LOG.error("the outcome of %s was refused as it is; the task failed", token.node_id)
+            _LOG.error("outcome.refused node_id=%s", token.node_id)
         else:
             name = pb.WorkResponse.Refusal.Reason.Name(reason)
-            _LOG.debug("attempt %d of %s was refused: %s", token.attempt, token.node_id, name)
+            _LOG.debug("report.refused node_id=%s attempt=%d reason=%s", token.node_id, token.attempt, name)
         if reason == pb.WorkResponse.Refusal.REASON_STALE:
             self._discard((token,))
 

@@ -120,14 +120,14 @@ async def test_worker_waits_for_a_coordinator(peer: Peer) -> None:
     async with running_worker(f"{gone},127.0.0.1:{port}") as worker:
         await worker.line("ready")
         await peer.stop()
-        await worker.line("no coordinator")
+        await worker.line("coordinator.unreachable")
         async with running_peer(port) as another:
             stream = await another.stream()
-            await worker.line("connected to a coordinator again")
+            await worker.line("coordinator.found")
             await worker.close()
 
     assert stream.hello.epoch > 2
-    assert (await worker.said()).count("no coordinator") == 1
+    assert (await worker.said()).count("coordinator.unreachable") == 1
 
 
 async def test_refused_worker_ends(peer: Peer) -> None:

@@ -1,12 +1,9 @@
-"""What the coordinator's process prints: a store's address, a line of its log."""
+"""What the coordinator's process prints: a store's address, how fast it is."""
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 
-from gesso_server.logs import LineFormatter
 from gesso_server.store.location import shown
 from gesso_server.store.measurement import Latency
 
@@ -27,13 +24,6 @@ from gesso_server.store.measurement import Latency
 def test_no_password_is_shown(url: str, text: str) -> None:
     """The address of a store is shown without the password in it."""
     assert shown(url) == text
-
-
-def test_a_line_of_the_log_has_the_events_fields() -> None:
-    """What a log call was given as `extra` stands behind the event's name."""
-    record = logging.makeLogRecord({"levelname": "ERROR", "msg": "store.ended", "exit_code": 1})
-
-    assert LineFormatter().format(record).endswith(" ERROR store.ended exit_code=1")
 
 
 def test_latency_is_read_from_the_tries() -> None:
