@@ -13,15 +13,12 @@ from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.calls import (
     Accepted,
     AccountNews,
-    CanvasContext,
     DeadTask,
     Duties,
-    Ended,
     EndedNode,
     EndedNodes,
     Exchanged,
     Frame,
-    Grant,
     GrowthStep,
     Hello,
     Loan,
@@ -40,13 +37,21 @@ from gesso_server.store.calls import (
     TokenRef,
     Unfit,
     UnreadableRow,
-    Wake,
     Welcomed,
     WorkerStanding,
 )
 from gesso_server.store.errors import QuotaError, StoreUnavailable
 from gesso_server.store.limits import Limit, LimitTable
-from gesso_server.store.records import StoredNode, parse_names
+from gesso_server.store.records import StoredNode
+from gesso_server.store.replies import (
+    contexts_of,
+    duties_of,
+    grant_of,
+    known_canvas,
+    looked_canvas,
+    looked_of,
+    rerun_answer,
+)
 
 
 class Caller(Protocol):
@@ -114,17 +119,17 @@ class Partition:
             message = "the canvas took too long to be staged and was removed"
             raise StoreUnavailable(message)
         if reply[0] == b"K":
-            return _known(reply), None
+            return known_canvas(reply), None
         accepted = Accepted(
             canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
             member_count=new.member_count, node_count=new.node_count, trace_id=new.trace.trace_id,
-            duties=_duties(reply[1]),
+            duties=duties_of(reply[1]),
         )  # fmt: skip
         if loan is None:
             return accepted, None
         _, _, status, items, contexts, more = reply
-        granted = [_grant(item) for item in items]
-        return accepted, Exchanged(status.decode(), "", granted, _contexts(contexts), bool(more), Duties())
+        granted = [grant_of(item) for item in items]
+        return accepted, Exchanged(status.decode(), "", granted, contexts_of(contexts), bool(more), Duties())
 
     async def exchange(
         self, session: SessionId, seq: int, frame: Frame, *, want: int, others_idle: bool
@@ -150,8 +155,8 @@ class Partition:
             args += (*token, kind, blob, delay_ms, extra)
         status, answers, items, contexts, more, own = await self._call("exchange", self._key, args)
         return Exchanged(
-            status.decode(), answers.decode(), [_grant(item) for item in items], _contexts(contexts), bool(more),
-            _duties(own),
+            status.decode(), answers.decode(), [grant_of(item) for item in items], contexts_of(contexts), bool(more),
+            duties_of(own),
         )  # fmt: skip
 
     async def hello(self, hello: Hello, *, lease_ms: int) -> Welcomed:
@@ -168,8 +173,8 @@ class Partition:
                 args += (token.canvas_id, token.index, token.nonce)
         status, drops, items, contexts, own = await self._call("hello", self._key, args)
         return Welcomed(
-            status == b"O", [number - 1 for number in drops], [_grant(item) for item in items], _contexts(contexts),
-            _duties(own),
+            status == b"O", [number - 1 for number in drops], [grant_of(item) for item in items], contexts_of(contexts),
+            duties_of(own),
         )  # fmt: skip
 
     async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> Renewed:
@@ -187,7 +192,7 @@ class Partition:
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
         args: list[bytes | str | int] = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
-        return _duties(await self._call("leave", self._key, args))
+        return duties_of(await self._call("leave", self._key, args))
 
     async def sweep(
         self, *, staging_ms: int, overran: bytes, idle_queues: Sequence[tuple[str, str]]
@@ -203,19 +208,19 @@ class Partition:
         for namespace, queue in idle_queues:
             args += (namespace, queue)
         more, next_due, own, version, canary = await self._call("sweep", self._key, args)
-        return Swept(bool(more), None if next_due < 0 else next_due, _duties(own), version, canary)
+        return Swept(bool(more), None if next_due < 0 else next_due, duties_of(own), version, canary)
 
     async def watch(self, namespace: str, canvas_id: CanvasId, index: int) -> Looked | None:
         """Return a node; unless it is final, its end is announced. None when there is no such node."""
         reply = await self._call("watch", self._key, [canvas_id, index, namespace, self._coordinator])
-        return _looked(reply)
+        return looked_of(reply)
 
     async def look(
         self, namespace: str, canvas_id: CanvasId, indexes: Sequence[int] = ()
     ) -> tuple[LookedCanvas, list[Looked | None]] | None:
         """Return a canvas, and at most 1000 of its nodes. None when there is no such canvas."""
         meta, found = await self._call("look", self._key, [canvas_id, namespace, *indexes])
-        return (_looked_canvas(meta), [_looked(item) for item in found]) if meta else None
+        return (looked_canvas(meta), [looked_of(item) for item in found]) if meta else None
 
     async def reserve(
         self, canvas_id: CanvasId, *, nodes: int, templates: int, lanes: Sequence[str]
@@ -238,7 +243,7 @@ class Partition:
             int(step.sealed), step.first, step.waiting,
         ]  # fmt: skip
         found, own = await self._call("grow_join", self._key, args)
-        return bool(found), _duties(own)
+        return bool(found), duties_of(own)
 
     async def touch_growth(self, canvas_id: CanvasId) -> bool:
         """Say that the stream of a growing canvas is alive. False when it does not grow any more."""
@@ -254,7 +259,7 @@ class Partition:
         """
         args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate), int(forget)]
         found, own = await self._call("cancel_canvas", self._key, args)
-        return (None if found < 0 else bool(found)), _duties(own)
+        return (None if found < 0 else bool(found)), duties_of(own)
 
     async def cancel_node(
         self, namespace: str, canvas_id: CanvasId, index: int, *, terminate: bool
@@ -262,14 +267,14 @@ class Partition:
         """Revoke one node. Returns whether it had not ended, None when there is no such node."""
         args: list[bytes | str | int] = [canvas_id, index, namespace, self._coordinator, int(terminate)]
         found, own = await self._call("cancel_node", self._key, args)
-        return (None if found < 0 else bool(found)), _duties(own)
+        return (None if found < 0 else bool(found)), duties_of(own)
 
     async def rerun_begin(
         self, namespace: str, canvas_id: CanvasId, request_id: str, digest: str
     ) -> Accepted | Rerunnable | Unfit:
         """Return what a canvas is that is to be run again; the answer before if the request is known."""
         reply = await self._call("rerun_begin", self._key, [canvas_id, namespace, request_id, digest])
-        return Rerunnable(*reply[1:]) if reply[0] == b"O" else _rerun_answer(reply)
+        return Rerunnable(*reply[1:]) if reply[0] == b"O" else rerun_answer(reply)
 
     async def records(self, canvas_id: CanvasId, first: int, end: int) -> list[StoredRecord]:
         """Return what is stored of nodes from `first` on and before `end`, as many as one call reads."""
@@ -280,11 +285,17 @@ class Partition:
         ]
 
     async def stage_rerun(
-        self, canvas_id: CanvasId, edges: Sequence[str], arrivals: Sequence[tuple[int, int]]
+        self,
+        canvas_id: CanvasId,
+        *,
+        edges: Sequence[str] = (),
+        arrivals: Sequence[tuple[int, int]] = (),
+        turns: Sequence[tuple[int, str]] = (),
     ) -> None:
-        """Keep edges that a canvas run again begins with, and inputs of quorums that have succeeded."""
-        args: list[bytes | str | int] = [canvas_id, len(edges), *edges]
-        for pair in arrivals:
+        """Keep what a canvas run again begins with: edges, inputs of quorums that succeeded, members that wait."""
+        args: list[bytes | str | int] = [canvas_id, len(edges), len(arrivals), *edges]
+        pairs: Sequence[tuple[int, int | str]] = (*arrivals, *turns)
+        for pair in pairs:
             args += pair
         await self._call("rerun_stage", self._key, args)
 
@@ -300,8 +311,8 @@ class Partition:
         if reply[0] == b"F":
             raise QuotaError
         if reply[0] != b"N":
-            return _rerun_answer(reply), Duties()
-        return _known(reply, known=False), _duties(reply[7])
+            return rerun_answer(reply), Duties()
+        return known_canvas(reply, known=False), duties_of(reply[7])
 
     async def dead_tasks(
         self, namespace: str, *, until_ms: int | None, most: int
@@ -359,12 +370,15 @@ class Partition:
 
     async def revoke_stamps(
         self, namespace: str, values: Sequence[tuple[str, str]], *, ttl_ms: int, terminate: bool
-    ) -> None:
-        """Revoke whatever bears one of these stamps' values, now or later, and tell every coordinator."""
+    ) -> bool:
+        """Revoke whatever bears one of these stamps' values, now or later, and tell every coordinator.
+
+        False, and nothing done, if there would be too many. `values` are from 1 to 1,000.
+        """
         args: list[bytes | str | int] = [namespace, ttl_ms, int(terminate)]
         for pair in values:
             args += pair
-        await self._call("revocations_add", self._key, args)
+        return bool(await self._call("revocations_add", self._key, args))
 
     async def revoked_stamps(self, namespace: str) -> dict[tuple[str, str], bool]:
         """Return the stamps' values that are revoked, and whether what runs with one is killed."""
@@ -403,14 +417,14 @@ class Partition:
         args: list[bytes | str | int] = [self._coordinator]
         for number, said in sorted(news, key=lambda pair: (pair[1].name, pair[0])):
             args += (said.name, number, *said[1:])
-        return _duties(await self._call("limits_settle", self._key, args))
+        return duties_of(await self._call("limits_settle", self._key, args))
 
     async def receive_permits(self, deliveries: Sequence[PermitDelivery]) -> Duties:
         """Tell accounts what their homes granted."""
         args: list[bytes | str | int] = [self._coordinator]
         for name, _, epoch, granted, heard in deliveries:
             args += (name, epoch, granted, heard)
-        return _duties(await self._call("limits_receive", self._key, args))
+        return duties_of(await self._call("limits_receive", self._key, args))
 
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
@@ -423,12 +437,12 @@ class Partition:
         bounds = ("+inf" if until_ms is None else until_ms, "-inf" if since_ms is None else since_ms)
         flat = await self._call("list", self._key, [namespace, *bounds, skip, most])
         pairs = zip(flat[::2], flat[1::2], strict=True)
-        return [(CanvasId(name.decode()), _looked_canvas(meta)) for name, meta in pairs if meta[0]]
+        return [(CanvasId(name.decode()), looked_canvas(meta)) for name, meta in pairs if meta[0]]
 
     async def pause_queue(self, namespace: str, queue: str, *, paused: bool) -> Duties:
         """Grant nothing of a queue any more, or again."""
         args: list[bytes | str | int] = [namespace, queue, self._coordinator, int(paused)]
-        return _duties(await self._call("queue_pause", self._key, args))
+        return duties_of(await self._call("queue_pause", self._key, args))
 
     async def queues(self, namespace: str, *, behind: str, most: int) -> list[QueueStanding]:
         """Return queues by name, those after the name `behind`."""
@@ -487,19 +501,6 @@ def _ended_node(*parts: bytes) -> EndedNode:
     return EndedNode(int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body)
 
 
-def _known(reply: list[Any], *, known: bool = True) -> Accepted:
-    """Read what a canvas is answered with that was accepted before."""
-    return Accepted(
-        canvas_id=CanvasId(reply[1].decode()), known=known, last=_optional(reply[2]), last_is_join=reply[3] == b"j",
-        member_count=int(reply[4]), node_count=int(reply[5]),
-        trace_id=Trace.parse(reply[6].decode()).trace_id, duties=Duties(),
-    )  # fmt: skip
-
-
-def _rerun_answer(reply: list[Any]) -> Accepted | Unfit:
-    return _known(reply) if reply[0] == b"K" else Unfit(reply[0].decode())
-
-
 def _loan(loan: Loan | None) -> list[bytes | str | int]:
     if loan is None:
         return ["", 0, 0, "", 0, 0]
@@ -513,72 +514,3 @@ def _flat(nodes: Iterable[StoredNode]) -> list[bytes | str | int]:
 
 def _text(number: int | None) -> int | str:
     return "" if number is None else number
-
-
-def _optional(text: bytes | None) -> int | None:
-    return int(text) if text else None
-
-
-def _duties(reply: list[Any]) -> Duties:
-    wakes, ends, work, news, deliveries, due, spans = reply
-    return Duties(
-        [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
-        [Ended(CanvasId(canvas_id.decode()), index, _looked_one(node)) for canvas_id, index, node in ends],
-        bool(work),
-        [AccountNews(name.decode(), *counts) for name, *counts in news],
-        [PermitDelivery(name.decode(), *counts) for name, *counts in deliveries],
-        None if due < 0 else due,
-        [
-            (CanvasId(spans[i].decode()), list(map(int, spans[i + 1].split())))
-            for i in range(0, len(spans), 2)
-        ],
-    )
-
-
-def _grant(item: list[Any]) -> Grant:
-    canvas_id, index, attempt, nonce, failures, timing, body, kind, source, value, parent, *rest = item
-    source_timing, names = rest
-    return Grant(
-        CanvasId(canvas_id.decode()), index, attempt, nonce.decode(), failures, timing.decode(), body, kind.decode(),
-        _optional(source), value if isinstance(value, bytes) else _looked_one(value),
-        _optional(parent) if parent != b"-" else None, source_timing.decode(), parse_names(names.decode()),
-    )  # fmt: skip
-
-
-def _contexts(flat: list[bytes]) -> dict[str, CanvasContext]:
-    return {
-        flat[i].decode(): CanvasContext(
-            Trace.parse(flat[i + 1].decode()), flat[i + 2].decode(), flat[i + 3].decode()
-        )
-        for i in range(0, len(flat), 4)
-    }
-
-
-def _looked(reply: list[bytes]) -> Looked | None:
-    if not reply:
-        return None
-    return _looked_one(reply)
-
-
-def _looked_one(reply: list[bytes]) -> Looked:
-    record, body, outcome, cause_record, cause, lane, names, overdue = reply
-    return Looked(
-        record.decode(),
-        body,
-        outcome,
-        cause_record.decode(),
-        cause,
-        lane.decode(),
-        parse_names(names.decode()),
-        _optional(overdue),
-    )
-
-
-def _looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
-    state, count, left, last, kind, members, created, finished, trace, ttl = meta
-    return LookedCanvas(
-        state=(state or b"").decode(), node_count=int(count or 0), left=int(left or 0), last=_optional(last),
-        last_is_join=kind == b"j", member_count=int(members or 0), created_ms=int(created or 0),
-        finished_ms=_optional(finished), trace_id=Trace.parse((trace or b"").decode()).trace_id,
-        result_ttl_ms=int(ttl or 0),
-    )  # fmt: skip

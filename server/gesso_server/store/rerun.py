@@ -21,6 +21,7 @@ from collections.abc import Iterator
 
 from gesso_server.plan import Arrive, Counts, Open, Origin, Raise, Stand, Start, runs
 from gesso_server.store.records import Record, State, parse_edges, parse_record
+from gesso_server.store.rerun_turns import Turn, Waiting, unopened
 
 _ARRIVALS = re.compile(r"\+(\d+)")
 _EXTENT = re.compile(r"e\d+[:.\d]*")
@@ -59,6 +60,7 @@ class Rerun:
         self._again: set[int] = set()
         self._waiting: set[int] = set()
         """Replaced tasks that wait for what is run again of their replacement."""
+        self._turns: list[Turn] = []
         self._dropped: set[int] = set()
         self.total = 0
         """How many nodes the new canvas has."""
@@ -129,6 +131,8 @@ class Rerun:
             if nodes[index].join and "o" in timing:
                 raise IncompleteCanvasError
         self._waiting = {index for index in self._again if index in needed.standing}
+        timings = {index: self._failed[index].rsplit("|", 1)[1] for index in self._again if nodes[index].join}
+        self._turns = list(Waiting(nodes, timings, self._again, needed.inputs, needed.standing).turns())
 
     def _drop(self, nodes: dict[int, Record]) -> None:
         """Find what error links added whose task is run again, and what replaced such."""
@@ -175,13 +179,14 @@ class Rerun:
         last = text[1:].partition("/")[0].split(",")[3]
         if last != "-" and int(last) in self._failed:
             last = "-"
-        return f"O{succeeded},{ended},-,{last}/{head}|{timing.lstrip('l')}"
+        return f"O{succeeded},{ended},-,{last}/{head}|{unopened(timing)}"
 
     def starts(self) -> Iterator[str]:
         """Yield the edges that the new canvas begins with, as text: those that open joins before the others."""
         opened: list[int] = []
         lanes: dict[str, list[int]] = defaultdict(list)
-        for index in sorted(self._again - self._waiting):
+        postponed = {index for turn in self._turns for index in turn.starts}
+        for index in sorted(self._again - self._waiting - postponed):
             first, source, _, _ = _static(self._failed[index]).split("|", 3)
             before = int(source[1:]) if source else None
             if before is not None and before in self._again:
@@ -196,6 +201,16 @@ class Rerun:
             for run in runs(indexes):
                 yield f">{run.first},{run.count},{run.stride},{lane}"
 
+    def turns(self) -> Iterator[tuple[int, str]]:
+        """Yield joins with a member each that waits for its turn, as text (see scripts/lib/turns.lua)."""
+        for join, starts, last in self._turns:
+            edges = "&".join(map(self._start, starts))
+            yield join, f"1,{max(1, last - starts[0] + 1)},{last},{edges}"
+
+    def _start(self, index: int) -> str:
+        first = _static(self._failed[index]).partition("|")[0]
+        return f"){index},1,1" if first.startswith("J") else f">{index},1,1,{first}"
+
     def arrivals(self) -> Iterator[tuple[int, int]]:
         """Yield quorums that are run again, each with an input that it keeps, in the order in which these succeeded."""
         for join in self._again & self._arrivals.keys():
@@ -208,7 +223,7 @@ class _Needed:
 
     def __init__(self, nodes: dict[int, Record], last: int | None) -> None:
         self._nodes = nodes
-        self._inputs: dict[int, list[int]] = defaultdict(list)
+        self.inputs: dict[int, list[int]] = defaultdict(list)
         self.standing: dict[int, int] = {}
         """By replaced task, the last node of its replacement, where that failed."""
         self.found: set[int] = set()
@@ -223,7 +238,7 @@ class _Needed:
         for edge in parse_edges(node.edges):
             match edge:
                 case Arrive(join):
-                    self._inputs[join].append(index)
+                    self.inputs[join].append(index)
                 case Stand(replaced):
                     self.standing[replaced] = index
                 case Start(on_failure=True) | Open(on_failure=True) | Raise():
@@ -244,7 +259,7 @@ class _Needed:
             self.found.add(index)
             if node.source is not None and node.origin is not Origin.FAILURE:
                 stack.append(node.source)
-            stack += self._inputs.get(index, ())
+            stack += self.inputs.get(index, ())
             if index in self.standing:
                 stack.append(self.standing[index])
 

@@ -53,13 +53,15 @@ redis.register_function{function_name = '@LIBRARY@_records', flags = {'no-writes
 end}
 
 -- rerun_stage: keep what the new canvas begins with, at most 1000 pieces of it. Nothing runs before `rerun_submit`.
--- KEYS[1] partition  ARGV[1] new canvas  [2] number of edges E, then E edges; then pairs index of a join that needs a quorum,
--- index of an input that has succeeded. Returns 1.
+-- KEYS[1] partition  ARGV[1] new canvas  [2] number of edges E  [3] number of arrivals A, then E edges; A pairs index
+-- of a join that needs a quorum, index of an input that has succeeded; then pairs index of a join, member that waits for
+-- its turn (see lib/turns.lua). Returns 1.
 redis.register_function{function_name = '@LIBRARY@_rerun_stage', callback = function(KEYS, ARGV)
   local K, cid, edges = KEYS[1], ARGV[1], tonumber(ARGV[2])
-  if edges > 0 then redis.call('RPUSH', keys.starts(K, cid), unpack(ARGV, 3, 2 + edges)) end
-  for i = 3 + edges, #ARGV, 2 do
-    redis.call('RPUSH', keys.arrivals(K, cid, ARGV[i]), ARGV[i + 1])
+  if edges > 0 then redis.call('RPUSH', keys.starts(K, cid), unpack(ARGV, 4, 3 + edges)) end
+  local turns_from = 4 + edges + 2 * tonumber(ARGV[3])
+  for i = 4 + edges, #ARGV, 2 do
+    redis.call('RPUSH', (i < turns_from and keys.arrivals or keys.turns)(K, cid, ARGV[i]), ARGV[i + 1])
     redis.call('SADD', keys.extra(K, cid), ARGV[i])
   end
   return 1

@@ -59,7 +59,7 @@ local function remove_staged(call, cid)
     if redis.call('UNLINK', keys.nodes(call.K, cid, chunk), keys.bodies(call.K, cid, chunk)) == 0 then break end
   end
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
-    redis.call('UNLINK', keys.arrivals(call.K, cid, index))
+    redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))
   end
   redis.call('UNLINK', keys.starts(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid))
 end

@@ -309,3 +309,59 @@ async def test_large_canvas_is_run_again_in_bounded_calls(rig: Rig) -> None:
 
 def _ref(canvas: Canvas, index: int) -> NodeRef:
     return NodeRef(canvas.id, index)
+
+
+def limited(*members: Element, most: int = 2) -> Group:
+    """Return a group of which only so many members may be under way."""
+    return Group(members, Policy(max_in_flight=most))
+
+
+async def rounds(worker: Worker) -> list[list[str]]:
+    """Run everything well, all that is handed out at one time together; return the names of each time."""
+    found: list[list[str]] = []
+    while grants := await worker.take(64):
+        found.append([name(grant) for grant in grants])
+        for grant in grants:
+            await worker.report(grant)
+        await worker.rig.settle()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("canvas", "failing", "expected"),
+    [
+        (limited(*calls(6)), ["m1", "m3", "m4"], [["m1", "m3"], ["m4"]]),
+        (chain(call("first"), limited(*calls(4))), ["m0", "m2", "m3"], [["m0", "m2"], ["m3"]]),
+        (chain(call("first"), limited(*calls(3))), ["first"], [["first"], ["m0", "m1"], ["m2"]]),
+        (
+            limited(chain(call("a1"), call("a2")), chain(call("b1"), call("b2")), call("c"), most=1),
+            ["a2", "b1", "c"],
+            [["a2"], ["b1"], ["b2"], ["c"]],
+        ),
+        (
+            chord([limited(*(limited(*calls(3, each), most=1) for each in "ab"), most=1)], call("z")),
+            ["a1", "a2", "b0"],
+            [["a1"], ["a2"], ["b0"], ["z"]],
+        ),
+        (
+            limited(chord(calls(3, "a"), call("b")), chord(calls(2, "c"), call("d")), most=1),
+            ["a0", "a2", "c1"],
+            [["a0", "a2"], ["b"], ["c1"], ["d"]],
+        ),
+    ],
+    ids=["a group", "behind a step", "with the step", "chains", "nested", "chords"],
+)
+async def test_members_that_are_run_again_take_turns(
+    rig: Rig, canvas: Element, failing: list[str], expected: list[list[str]]
+) -> None:
+    """Of a join with `max_in_flight` no more are under way the second time, or the third."""
+    old = await rig.submit(canvas)
+    worker = rig.worker()
+    await worker.hello()
+    await run(worker, *failing)
+    middle = await again(rig, old)
+    await run(worker, *failing)
+    new = await again(rig, middle)
+
+    assert await rounds(worker) == expected
+    assert set(await rig.states(new)) == {"S"}

@@ -135,7 +135,7 @@ local function open_joins(call, canvas, first, count, stride)
         redis.call('ZADD', keys.due(call.K), call.now + tonumber(limit), canvas.id .. ':' .. index)
       end
     end
-    turns.open(call, canvas, join)
+    if join and join.join then turns.open(call, canvas, join) end
   end
   call.budget = call.budget - #slice
   return #slice < count and #slice or 0

@@ -74,7 +74,9 @@ end
 function turns.open(call, canvas, join)
   if not turns.limited(join) then return end
   local key = keys.bodies(call.K, canvas.id, math.floor(join.index / CHUNK))
-  local line, body = string.match(redis.call('HGET', key, join.index), '^([^\n]*)\n(.*)$')
+  local stored = redis.call('HGET', key, join.index)
+  -- Without one the canvas is run again, and those that wait were staged.
+  local line, body = string.match(stored or '\n', '^([^\n]*)\n(.*)$')
   local base = tonumber(string.match(join.timing, 'b(%d+)$') or '0')
   local entries = {}
   for entry in string.gmatch(line, '[^;]+') do
@@ -85,7 +87,7 @@ function turns.open(call, canvas, join)
   local reversed = {}
   for i = #entries, 1, -1 do reversed[#reversed + 1] = entries[i] end
   put(call, canvas, join, 'LPUSH', reversed)
-  redis.call('HSET', key, join.index, '\n' .. body)
+  if stored then redis.call('HSET', key, join.index, '\n' .. body) end
   occupy(call, canvas, join, 0)
   turns.go_on(call, canvas, join)
 end
