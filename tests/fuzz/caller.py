@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from fuzz.mutation import Mutator
-from fuzz.seeds import SEEDS
+from fuzz.seeds import SEEDS, work
 from gesso.v1 import coordinator_service_pb2, operations_service_pb2, worker_service_pb2
 from gesso.v1.error_reason_pb2 import ErrorReason
 from support.messages import PYTHON, read
@@ -61,6 +62,8 @@ class Caller:
         self._channel = channel
         self._seed = seed
         self._ids: list[str] = []
+        self._tokens: list[worker_service_pb2.Token] = []
+        """Of attempts that were assigned, to be spoken of by streams to come."""
         self._methods = list(methods())
         self.findings = Findings()
 
@@ -87,7 +90,11 @@ class Caller:
             seed(mutator.random, self._ids) if seed is not None and right else mutator.message(kind)
         )
         if method.name == "Work" and mutator.random.random() < 0.7:
+            if right and position and self._tokens:
+                message = work(mutator.random, mutator.random.choice(self._tokens))
             _mend(message, position, mutator)
+            if not position:
+                message.hello.held.extend(self._tokens[-3:])
         return mutator.damaged(message.SerializeToString())
 
     async def _call(self, method: MethodDescriptor, sent: Sequence[bytes]) -> None:
@@ -130,6 +137,10 @@ class Caller:
             answer = coordinator_service_pb2.SubmitCanvasResponse.FromString(data)
             self._ids += [text for text in (answer.canvas_id, answer.last.node_id) if text]
             del self._ids[:-_KEPT_IDS]
+        if method.name == "Work":
+            assigned = worker_service_pb2.WorkResponse.FromString(data).assignments
+            self._tokens += [assignment.token for assignment in assigned]
+            del self._tokens[:-_KEPT_IDS]
 
 
 def _mend(message: worker_service_pb2.WorkRequest, position: int, mutator: Mutator) -> None:
@@ -140,8 +151,9 @@ def _mend(message: worker_service_pb2.WorkRequest, position: int, mutator: Mutat
         message.credit_count = mutator.random.choice((0, 1, 5))
         return
     hello = worker_service_pb2.WorkRequest.Hello(
-        protocol_version=1, session_id=f"{mutator.random.getrandbits(64):016x}", epoch=1, queues=["default"],
-        tasks=["add"], slot_count=2, held=message.hello.held, dead_sessions=message.hello.dead_sessions,
+        protocol_version=1, session_id=f"fuzzed-session-{mutator.random.randrange(30):02}", epoch=time.monotonic_ns(),
+        queues=["default", "mail"], tasks=["add", "tsum"], slot_count=2, held=message.hello.held,
+        dead_sessions=message.hello.dead_sessions,
     )  # fmt: skip
     message.Clear()
     message.hello.CopyFrom(hello)

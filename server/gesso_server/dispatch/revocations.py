@@ -26,6 +26,10 @@ _HOLDS = timedelta(days=7)
 _MS = timedelta(milliseconds=1)
 
 
+class TooManyRevocationsError(Exception):
+    """As many stamps' values are revoked as may be."""
+
+
 class Revocations:
     """The revoked stamps of one namespace, as this coordinator knows them."""
 
@@ -60,10 +64,12 @@ class Revocations:
         """Revoke whatever bears one of these values.
 
         Raises:
+            TooManyRevocationsError: If more would be revoked than may be.
             StoreError: If the store does not answer.
         """
         home = self._store.partitions[0]
-        await home.revoke_stamps(self._namespace, values, ttl_ms=_HOLDS // _MS, terminate=terminate)
+        if not await home.revoke_stamps(self._namespace, values, ttl_ms=_HOLDS // _MS, terminate=terminate):
+            raise TooManyRevocationsError
         await self.load()
 
     async def load(self) -> None:

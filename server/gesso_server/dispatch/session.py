@@ -35,6 +35,8 @@ _log = logging.getLogger(__name__)
 Submit: TypeAlias = Callable[[Loan], Awaitable[tuple[Accepted, Exchanged | None] | None]]
 """Submits a canvas and grants a session what can run at once."""
 
+_MOST_FRAMES = 64
+"""How many of a worker's frames wait for the store; a worker that sends more waits itself."""
 _RETRY_FIRST_S = 0.05
 _RETRY_MOST_S = 2.0
 
@@ -106,6 +108,8 @@ class Session:
         self._seqs = [0] * len(partitions)
         self._inbox: list[Incoming] = []
         self._event = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
         self._cancellations: list[tuple[TokenRef, bool]] = []
         self._told: dict[int, dict[TokenRef, bool]] = {}
         """By partition, attempts that the worker was told of, and whether to kill them."""
@@ -171,9 +175,16 @@ class Session:
         self._event.set()
 
     def offer(self, incoming: Incoming) -> None:
-        """Take in a frame."""
+        """Take in a frame; there is to be room for it."""
         self._inbox.append(incoming)
+        if len(self._inbox) >= _MOST_FRAMES:
+            self._room.clear()
         self._event.set()
+
+    async def room(self) -> None:
+        """Return once there is room for a frame."""
+        if not self._room.is_set():
+            await self._room.wait()
 
     def take_back(self, token: TokenRef) -> None:
         """Give back a task that was granted and has not been sent."""
@@ -241,6 +252,7 @@ class Session:
         """Take everything that has come, and call the partitions that it concerns."""
         self._take_granted(out)
         incoming, self._inbox = self._inbox, []
+        self._room.set()
         frames: dict[int, Frame] = {}
         for frame in incoming:
             self.credits += frame.credits

@@ -16,7 +16,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
-from gesso_server.rpc.elements import Elements, milliseconds, positive_milliseconds
+from gesso_server.rpc.elements import Elements, merged_stamps, milliseconds, positive_milliseconds
 from gesso_server.rpc.listing import CanvasPages, Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
@@ -90,7 +90,7 @@ class Canvases:
             Refusal: If something in it is wrong.
         """
         _check_request_id(request.request_id)
-        if len(request.tracestate) > _TRACESTATE_BYTES:
+        if len(request.tracestate.encode()) > _TRACESTATE_BYTES:
             raise invalid("OUT_OF_RANGE", f"a tracestate has at most {_TRACESTATE_BYTES} bytes", "tracestate")
         deadline_ms = (
             positive_milliseconds(request.deadline, "deadline") if request.HasField("deadline") else None
@@ -278,13 +278,14 @@ class Canvases:
 
     async def revoke_nodes(self, request: pb.RevokeNodesRequest, _context: Context) -> pb.RevokeNodesResponse:
         """Serve CoordinatorService.RevokeNodes."""
+        if len(request.node_ids) > _PAGE_LIMIT:
+            raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} nodes", "node_ids")
         if request.stamps:
-            values = [(key, value) for key, stamp in request.stamps.items() for value in stamp.values]
+            stamps = merged_stamps(request.stamps, {})
+            values = [(key, value) for key, stamp in stamps.items() for value in stamp.values]
             if len(values) > _PAGE_LIMIT:
                 raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} stamps' values", "stamps")
             await self._coordinator.revocations.add(values, terminate=request.terminate)
-        if len(request.node_ids) > _PAGE_LIMIT:
-            raise invalid("OUT_OF_RANGE", f"at most {_PAGE_LIMIT} nodes", "node_ids")
         refs = [await self._ref(text, "node_ids") for text in request.node_ids]
         count = await self._coordinator.cancellations.nodes(NAMESPACE, refs, terminate=request.terminate)
         return pb.RevokeNodesResponse(revoked_count=count)

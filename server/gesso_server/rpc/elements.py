@@ -34,11 +34,11 @@ _LONGEST = timedelta(days=3653)
 _MOST_RETRIES = 10_000
 _ERROR_TYPES = 64
 _STAMP_KEYS, _STAMP_KEY_BYTES, _STAMP_VALUE_BYTES, _STAMP_VALUES = 32, 64, 256, 64
-_RESERVED_STAMP = "gesso."
+_STAMP_KEY = re.compile(r"(?!gesso\.)[^\x00-\x1f\x7f-\x9f]+")
 _HEADERS, _HEADER_BYTES = 32, 8192
 _WAITS = frozenset("daxz")
 """Letters of a timing that the store looks at before it lets a task begin."""
-_NANOS = 1_000_000_000
+_NANOS, _NANOS_PER_MS = 1_000_000_000, 1_000_000
 _UNIMPLEMENTED = grpc.StatusCode.UNIMPLEMENTED
 
 _TASK_ID = re.compile(r"[!-~]{0,128}", re.ASCII)
@@ -116,7 +116,7 @@ class Elements:
         kind = canvas.WhichOneof("kind")
         if kind != "signature" or canvas.steps or canvas.members or canvas.header or canvas.HasField("body"):
             _check_parts(canvas, kind)
-        stamps = _stamps(canvas.stamps, inherited) if canvas.stamps else inherited
+        stamps = merged_stamps(canvas.stamps, inherited) if canvas.stamps else inherited
         hung = _Hung(
             self._elements(canvas.links, "links", stamps, depth) if canvas.links else (),
             self._elements(canvas.error_links, "error_links", stamps, depth) if canvas.error_links else (),
@@ -255,9 +255,13 @@ class Elements:
         if len(payload.data) > limit:
             text = f"the payload has {len(payload.data)} bytes, more than {limit}"
             raise invalid("PAYLOAD_TOO_LARGE", text, field, limit=str(limit))
-        if payload.encoding and not _ENCODING.fullmatch(payload.encoding):
-            text = "an encoding's name has at most 64 of a-z, 0-9, plus, dot, underscore and hyphen"
-            raise invalid("OUT_OF_RANGE", text, f"{field}.encoding")
+        _check_encoding(payload.encoding, f"{field}.encoding")
+
+
+def _check_encoding(name: str, path: str) -> None:
+    if not _ENCODING.fullmatch(name):
+        text = "an encoding's name has at most 64 of a-z, 0-9, plus, dot, underscore and hyphen"
+        raise invalid("OUT_OF_RANGE", text, path)
 
 
 def _check_parts(canvas: canvas_pb2.Canvas, kind: str | None) -> None:
@@ -341,10 +345,15 @@ def milliseconds(duration: duration_pb2.Duration, path: str) -> int:
     Raises:
         Refusal: If it is negative, longer than 10 years, or none.
     """
-    seconds = duration.seconds + duration.nanos / _NANOS
-    if abs(duration.nanos) >= _NANOS or not 0 <= seconds <= _LONGEST.total_seconds():
+    if not is_span(duration):
         raise invalid("BAD_DURATION", "a span of time is not negative and at most 10 years", path)
-    return math.ceil(seconds * 1000)
+    return duration.seconds * 1000 - (-duration.nanos // _NANOS_PER_MS)
+
+
+def is_span(duration: duration_pb2.Duration) -> bool:
+    """Whether a message is a span of time, not negative and at most 10 years long."""
+    nanos = duration.seconds * _NANOS + duration.nanos
+    return abs(duration.nanos) < _NANOS and 0 <= nanos <= _LONGEST // timedelta(microseconds=1) * 1000
 
 
 def positive_milliseconds(duration: duration_pb2.Duration, path: str) -> int:
@@ -370,13 +379,17 @@ def _check_options(options: signature_pb2.SignatureOptions) -> None:
     if options.HasField("retry"):
         _check_retry(options.retry)
     if options.headers:
-        size = sum(len(key) + len(value) for key, value in options.headers.items())
+        size = sum(len(text.encode()) for header in options.headers.items() for text in header)
         if len(options.headers) > _HEADERS or size > _HEADER_BYTES:
             raise invalid(
                 "OUT_OF_RANGE",
                 f"at most {_HEADERS} headers of {_HEADER_BYTES} bytes together",
                 "options.headers",
             )
+    if len(options.shadow.encode()) > _TASK_NAME_BYTES:
+        text = f"a name to show has at most {_TASK_NAME_BYTES} bytes"
+        raise invalid("OUT_OF_RANGE", text, "options.shadow")
+    _check_encoding(options.result_encoding, "options.result_encoding")
 
 
 def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
@@ -397,13 +410,16 @@ def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
             raise invalid("OUT_OF_RANGE", text, f"{path}.{field}")
 
 
-def _stamps(own: Stamps, inherited: Stamps) -> Stamps:
+def merged_stamps(own: Stamps, inherited: Stamps) -> Stamps:
+    """Return stamps and those that they are put over.
+
+    Raises:
+        Refusal: If one is none, or there are too many.
+    """
     for key, stamp in own.items():
         path = f"stamps[{key[:_STAMP_KEY_BYTES]!r}]"
-        if not key or len(key.encode()) > _STAMP_KEY_BYTES or key.startswith(_RESERVED_STAMP):
-            text = (
-                f"a stamp's key has 1 to {_STAMP_KEY_BYTES} bytes and does not begin with {_RESERVED_STAMP}"
-            )
+        if not _STAMP_KEY.fullmatch(key) or len(key.encode()) > _STAMP_KEY_BYTES:
+            text = f"a stamp's key has 1 to {_STAMP_KEY_BYTES} bytes, no control characters, and no gesso. in front"
             raise invalid("BAD_STAMP", text, path)
         if not 1 <= len(stamp.values) <= _STAMP_VALUES:
             raise invalid("BAD_STAMP", f"a stamp has 1 to {_STAMP_VALUES} values", path)

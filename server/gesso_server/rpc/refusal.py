@@ -25,6 +25,7 @@ from gesso.v1 import coordinator_service_pb2
 from gesso_server.dispatch.limiter import TooManyLimitsError
 from gesso_server.dispatch.pressure import BackpressureError
 from gesso_server.dispatch.rerun import CanvasActiveError
+from gesso_server.dispatch.revocations import TooManyRevocationsError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
@@ -124,6 +125,9 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
             return Refusal(
                 grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA", "there are as many limits as there may be"
             )
+        case TooManyRevocationsError():
+            text = "as many stamps are revoked as may be; each is forgotten a week later"
+            return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA", text)
         case RequestIdReusedError():
             text = "the request id was used with another content"
             return Refusal(grpc.StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", text)

@@ -15,7 +15,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementError, Replaced
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import PlanError
-from gesso_server.rpc.elements import Elements
+from gesso_server.rpc.elements import Elements, is_span
 from gesso_server.rpc.holdings import Holdings
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.rpc.refusal import Refusal, invalid
@@ -50,6 +50,8 @@ class Reports:
         outcome.worker = self._worker
         if not outcome.HasField("ignored"):
             outcome.ClearField("progress")  # of an end only that of an ignored task is kept
+        if not is_span(outcome.run_duration):
+            outcome.ClearField("run_duration")  # a clock that went wrong is no reason to lose a result
         try:
             return await self._reported(token, outcome)
         finally:
@@ -105,6 +107,9 @@ class Reports:
             case "error":
                 kind = "e"
             case "ignored":
+                if not _shows_a_state(outcome):
+                    text = "the state that an ignored task set is none, or says too much"
+                    return self._failed(token, outcome, "gesso.BadOutcome", text)
                 kind = "i"
             case "rejected" if outcome.rejected.unknown_task:
                 kind, delay_ms = "q", _UNKNOWN_DELAY_MS
@@ -172,3 +177,11 @@ class Reports:
                 )
             )
         return "\n".join(line for line in lines if line)
+
+
+def _shows_a_state(outcome: pb.Outcome) -> bool:
+    """Whether the states that an ignored task left, if any, are ones."""
+    states = (outcome.ignored.custom_state, outcome.progress.state)
+    return all(not state or _STATE.fullmatch(state) for state in states) and (
+        len(outcome.progress.meta.data) <= _META_BYTES
+    )

@@ -22,6 +22,7 @@ _MOST_MS = timedelta(days=3653) // timedelta(milliseconds=1)
 _MOST_STEPS = 1000
 """A delay that has grown so often is at its longest, or was none to begin with."""
 _MS = timedelta(milliseconds=1)
+_NANOS_PER_MS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,8 @@ def as_asked(held: Held | None, retry: worker_service_pb2.Outcome.Retry) -> Agai
     elif retry.HasField("max_retry_count"):
         count = max(0, retry.max_retry_count)
     if retry.HasField("delay"):
-        return Again(min(max(0, retry.delay.ToTimedelta() // _MS), _MOST_MS), count)
+        asked_ms = retry.delay.seconds * 1000 + retry.delay.nanos // _NANOS_PER_MS
+        return Again(min(max(0, asked_ms), _MOST_MS), count)
     if held is None or policy is None:
         return Again(_DELAY_MS, count)
     return Again(delay_ms(policy, held.failures + 1), count)

@@ -34,7 +34,10 @@ _log = logging.getLogger(__name__)
 
 PROTOCOL_VERSION = 1
 _SESSION = re.compile(r"[A-Za-z0-9._-]{16,64}", re.ASCII)
+_SESSION_TEXT = "a session's id has 16 to 64 letters, digits, dots, hyphens or underscores"
 _QUEUE = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+_TASK = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
+_TASK_BYTES = 256
 _MOST_CREDITS = 1000
 _MOST_QUEUES = 64
 _MOST_TASKS = 10_000
@@ -188,6 +191,7 @@ async def _read(
     """Take frames in until the worker has no more; a worker that is silent for too long ends the stream."""
     try:
         while True:
+            await session.room()
             try:
                 async with asyncio.timeout(timing.silence.total_seconds()):
                     request = await anext(requests)
@@ -267,22 +271,10 @@ def _hello(request: pb.WorkRequest) -> Hello:
         text = f"protocol version {hello.protocol_version} is not served, {PROTOCOL_VERSION} is"
         raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "VERSION", text, metadata=bounds)
     if not _SESSION.fullmatch(hello.session_id):
-        raise invalid(
-            "BAD_ID",
-            "a session's id has 16 to 64 letters, digits, dots, hyphens or underscores",
-            "hello.session_id",
-        )
+        raise invalid("BAD_ID", _SESSION_TEXT, "hello.session_id")
     if hello.epoch <= 0:
         raise invalid("OUT_OF_RANGE", "epochs count from 1", "hello.epoch")
-    if not 1 <= hello.slot_count <= _MOST_CREDITS:
-        raise invalid("BAD_CREDIT", f"a worker has 1 to {_MOST_CREDITS} slots", "hello.slot_count")
-    if not 1 <= len(hello.queues) <= _MOST_QUEUES or not all(map(_QUEUE.fullmatch, hello.queues)):
-        text = f"a worker takes 1 to {_MOST_QUEUES} queues of letters, digits, dots, colons, hyphens or underscores"
-        raise invalid("BAD_QUEUE_NAME", text, "hello.queues")
-    if len(hello.tasks) > _MOST_TASKS:
-        raise invalid("OUT_OF_RANGE", f"a worker knows at most {_MOST_TASKS} tasks", "hello.tasks")
-    if len(hello.worker.encode()) > _WORKER_BYTES:
-        raise invalid("OUT_OF_RANGE", f"a worker's name has at most {_WORKER_BYTES} bytes", "hello.worker")
+    _check_place(hello)
     return Hello(
         id=SessionId(session=hello.session_id, epoch=hello.epoch),
         namespace=NAMESPACE,
@@ -296,3 +288,21 @@ def _hello(request: pb.WorkRequest) -> Hello:
             (dead.session_id, list(_tokens(dead.overran))) for dead in hello.dead_sessions if dead.overran
         ],
     )
+
+
+def _check_place(hello: pb.WorkRequest.Hello) -> None:
+    """Check what a worker takes, and whose place."""
+    if not 1 <= hello.slot_count <= _MOST_CREDITS:
+        raise invalid("BAD_CREDIT", f"a worker has 1 to {_MOST_CREDITS} slots", "hello.slot_count")
+    if not 1 <= len(hello.queues) <= _MOST_QUEUES or not all(map(_QUEUE.fullmatch, hello.queues)):
+        text = f"a worker takes 1 to {_MOST_QUEUES} queues of letters, digits, dots, colons, hyphens or underscores"
+        raise invalid("BAD_QUEUE_NAME", text, "hello.queues")
+    if len(hello.tasks) > _MOST_TASKS:
+        raise invalid("OUT_OF_RANGE", f"a worker knows at most {_MOST_TASKS} tasks", "hello.tasks")
+    if any(not _TASK.fullmatch(name) or len(name.encode()) > _TASK_BYTES for name in hello.tasks):
+        text = f"a task's name has 1 to {_TASK_BYTES} bytes and no control characters"
+        raise invalid("BAD_TASK_NAME", text, "hello.tasks")
+    if len(hello.worker.encode()) > _WORKER_BYTES:
+        raise invalid("OUT_OF_RANGE", f"a worker's name has at most {_WORKER_BYTES} bytes", "hello.worker")
+    if not all(_SESSION.fullmatch(dead.session_id) for dead in hello.dead_sessions):
+        raise invalid("BAD_ID", _SESSION_TEXT, "hello.dead_sessions")

@@ -47,6 +47,39 @@ BAD_HELLOS: dict[str, tuple[Any, grpc.StatusCode, str, str]] = {
     ),
     "too many tasks": (hello(tasks=[f"t{i}" for i in range(10_001)]), INVALID, "OUT_OF_RANGE", "hello.tasks"),
     "a long name": (hello(worker="w" * 129), INVALID, "OUT_OF_RANGE", "hello.worker"),
+    "a task without a name": (hello(tasks=["add", ""]), INVALID, "BAD_TASK_NAME", "hello.tasks"),
+    "a control character in a task's name": (hello(tasks=["a\nb"]), INVALID, "BAD_TASK_NAME", "hello.tasks"),
+    "a long task's name": (hello(tasks=["é" * 129]), INVALID, "BAD_TASK_NAME", "hello.tasks"),
+    "a dead session that is none": (
+        hello(dead_sessions=[{"session_id": "x:y"}]),
+        INVALID,
+        "BAD_ID",
+        "hello.dead_sessions",
+    ),
+    "a bad token that crashed": (
+        hello(dead_sessions=[{"session_id": "x" * 16, "crashed": [pb.Token(node_id="x")]}]),
+        INVALID,
+        "BAD_ID",
+        "token.node_id",
+    ),
+    "a bad token that overran": (
+        hello(dead_sessions=[{"session_id": "x" * 16, "overran": [pb.Token(node_id="x")]}]),
+        INVALID,
+        "BAD_ID",
+        "token.node_id",
+    ),
+    "a limit without a key": (
+        hello(limits=[{"rate_count": 1}]),
+        INVALID,
+        "BAD_LIMIT_KEY",
+        "hello.limits[0].key",
+    ),
+    "a limit out of time": (
+        hello(limits=[{"key": "add", "rate_count": 1, "rate_period": {"seconds": 2**62}}]),
+        INVALID,
+        "BAD_DURATION",
+        "hello.limits[0].rate_period",
+    ),
     "a bad token held": (hello(held=[pb.Token(node_id="x")]), INVALID, "BAD_ID", "token.node_id"),
 }
 BAD_FRAMES: dict[str, tuple[Any, str, str]] = {
@@ -66,6 +99,16 @@ BAD_FRAMES: dict[str, tuple[Any, str, str]] = {
         ),
         "PAYLOAD_TOO_LARGE",
         "progress.meta",
+    ),
+    "a state of nobody": (
+        pb.WorkRequest(frame=1, progress=[{"state": "BAKING"}]),
+        "BAD_ID",
+        "token.node_id",
+    ),
+    "a bad token returned": (
+        pb.WorkRequest(frame=1, returned=[pb.Token(node_id="x-0")]),
+        "BAD_ID",
+        "token.node_id",
     ),
     "a report without a token": (pb.WorkRequest(frame=1, reports=[pb.Report()]), "BAD_ID", "token.node_id"),
 }
@@ -245,6 +288,64 @@ async def test_result_that_is_too_large_fails_the_task(client: Client, stream: S
     ended = await wait(client, submitted.last.node_id)
 
     assert ended.error.type == "gesso.ResultTooLarge"
+
+
+FAR = [{"seconds": 2**62}, {"seconds": -(2**63)}, {"seconds": 2**63 - 1, "nanos": 2**31 - 1}, {"nanos": -1}]
+"""Spans of time that are none, or far too long."""
+
+
+@pytest.mark.parametrize("span", FAR, ids=str)
+async def test_retry_after_any_span_is_taken(client: Client, stream: Stream, span: dict[str, int]) -> None:
+    """A task may ask to be retried after any time: one that is too long is ten years, one that is none is at once."""
+    await stream.send(hello())
+    await stream.frame(credit_count=1)
+    submitted = await submit(client)
+
+    await stream.report(await stream.take(), lambda _: pb.Outcome(retry={"delay": span}))
+    await stream.acknowledged()
+    node = (await client.GetNode(cs.GetNodeRequest(node_id=submitted.last.node_id))).node
+
+    assert node.failure_count == 1
+    assert not stream.call.done()
+
+
+@pytest.mark.parametrize("span", FAR, ids=str)
+async def test_run_of_any_length_is_a_result(client: Client, stream: Stream, span: dict[str, int]) -> None:
+    """The result of a worker whose clock went wrong counts; how long it ran is not known then."""
+    await stream.send(hello())
+    await stream.frame(credit_count=1)
+    submitted = await submit(client)
+
+    await stream.report(await stream.take(), lambda _: pb.Outcome(value={"data": b"1"}, run_duration=span))
+    ended = await wait(client, submitted.last.node_id)
+    node = (await client.GetNode(cs.GetNodeRequest(node_id=submitted.last.node_id))).node
+
+    assert ended.value.data == b"1"
+    assert not node.HasField("run_duration")
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        pb.Outcome(ignored={"custom_state": "burnt"}),
+        pb.Outcome(ignored={"custom_state": "X" * 65}),
+        pb.Outcome(ignored={}, progress={"state": "\n"}),
+        pb.Outcome(ignored={}, progress={"state": "BURNT", "meta": {"data": bytes(65_537)}}),
+    ],
+    ids=["in lower case", "long", "a control character", "says too much"],
+)
+async def test_bad_state_of_an_ignored_task_fails_it(
+    client: Client, stream: Stream, outcome: pb.Outcome
+) -> None:
+    """What a client would be shown is checked at the end of a task as it is while it runs."""
+    await stream.send(hello())
+    await stream.frame(credit_count=1)
+    submitted = await submit(client)
+
+    await stream.report(await stream.take(), lambda _: outcome)
+    ended = await wait(client, submitted.last.node_id)
+
+    assert ended.error.type == "gesso.BadOutcome"
 
 
 async def test_goodbye_ends_the_stream_well(client: Client, stream: Stream) -> None:
