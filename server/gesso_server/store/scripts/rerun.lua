@@ -30,8 +30,7 @@ redis.register_function{function_name = '@LIBRARY@_rerun_begin', callback = func
   local answer = known_rerun(K, ARGV[2], ARGV[3], ARGV[4]) or unfit(K, ARGV[1], ARGV[2])
   if answer then return answer end
   local m = redis.call('HMGET', keys.meta(K, ARGV[1]), 'n', 'created')
-  local time = redis.call('TIME')
-  return {'O', tonumber(m[1]), tonumber(m[2]), time[1] * 1000 + math.floor(time[2] / 1000)}
+  return {'O', tonumber(m[1]), tonumber(m[2]), call_state.begin(K, '').now}
 end}
 
 local MOST_RECORDS = 1000

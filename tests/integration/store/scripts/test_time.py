@@ -360,3 +360,23 @@ async def test_cancelled_call_stays_cancelled(rig: Rig) -> None:
 async def _call_and_wait(rig: Rig) -> None:
     await rig.sweep()
     await asyncio.Event().wait()
+
+
+async def test_clock_that_is_set_back_and_forth_repeats_work_and_counts_it_once(rig: Rig) -> None:
+    """After a jump ahead leases are over early, and time stands until it is true again; late results are stale."""
+    worker, other = await ready(rig), await ready(rig)
+    canvas = await rig.submit(chain(call("a"), call("b")))
+    (first,) = await worker.take()
+    await rig.store.redis.set("gesso:{0}:clock", 9_000_000_000_000)
+    await other.hello(epoch=2)
+    await rig.sweep()
+
+    (second,) = await other.take()
+    late = await worker.report(first)
+    await other.report(second)
+
+    assert first.index == second.index
+    assert first.nonce != second.nonce
+    assert late.answers == "S"
+    assert await other.names(9) == ["b"]
+    assert (await rig.look(canvas))[0].created_ms < 9_000_000_000_000

@@ -1,0 +1,28 @@
+"""The page of promises names tests that exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+PAGE = TESTS.parent / "docs" / "promises.md"
+NAMED = re.compile(r"`([a-z0-9_/]+\.py)::(test_\w+)`")
+
+
+def test_tests_that_the_promises_name_exist() -> None:
+    """A promise whose test was renamed or removed shows here, as does one without a test."""
+    text = PAGE.read_text()
+    named = NAMED.findall(text)
+    rows = re.findall(r"^\| G\d+ .*$", text, re.MULTILINE)
+
+    missing = [f"{file}::{name}" for file, name in named if f"def {name}(" not in _source(file)]
+
+    assert missing == []
+    assert [row for row in rows if not NAMED.search(row)] == []
+    assert len(rows) == 23
+
+
+def _source(file: str) -> str:
+    path = TESTS / file
+    return path.read_text() if path.exists() else ""
