@@ -340,25 +340,11 @@ local function work(call, item)
   end
 end
 
--- Whether anything that stands behind a node may read its value, now or when it is delivered again.
-local function is_read(call, canvas, node)
-  for edge in string.gmatch(node.edges, '[^;]+') do
-    local join = string.match(edge, '^%+(%d+)$')
-    if join then
-      join = nodes.get(call, canvas.id, tonumber(join))
-      if join and is_read(call, canvas, join) then return true end
-    elseif string.sub(edge, 1, 1) ~= '!' then
-      return true
-    end
-  end
-  return false
-end
-
 -- Keep the outcome of a task that is about to end well. One whose value is to be ignored is not kept if nothing reads
 -- it, and else goes with what is forgotten.
 function graph.keep_value(call, canvas, node, blob)
   if string.find(node.timing, 'i', 1, true) then
-    if not is_read(call, canvas, node) then return end
+    if not nodes.is_read(call, canvas, node) then return end
     redis.call('SADD', keys.forgotten(call.K, canvas.id), node.index)
   end
   nodes.put_result(call, canvas.id, node.index, blob)
@@ -447,26 +433,11 @@ end
 -- Weigh a join whose inputs or needs were changed.
 function graph.weigh(call, canvas, join) weigh(call, canvas, join, 'S', join.cause) end
 
--- Return a node's edges and one more. What a stream brings in small steps, in one run, stays one edge; and it begins in
--- the order in which it came.
-local function with_edge(edges, edge)
-  local head, first, count, stride, lane = string.match(edges, '^(.-)>(%d+),(%d+),(%d+),(%d+)$')
-  local next_first, next_count, next_stride, next_lane = string.match(edge, '^>(%d+),(%d+),(%d+),(%d+)$')
-  if head and string.sub(head, -1) ~= '!' and lane == next_lane then
-    first, count, next_first, next_count = tonumber(first), tonumber(count), tonumber(next_first), tonumber(next_count)
-    local step = count == 1 and next_first - first or tonumber(stride)
-    if step > 0 and (next_count == 1 or tonumber(next_stride) == step) and next_first == first + count * step then
-      return head .. '>' .. first .. ',' .. (count + next_count) .. ',' .. step .. ',' .. lane
-    end
-  end
-  return edges == '' and edge or edges .. ';' .. edge
-end
-
 -- Let nodes begin behind a node that may have ended already: take, close or keep the edges.
 function graph.behind(call, canvas, source, edges)
   for edge in string.gmatch(edges, '[^;]+') do
     if source and not FINAL[source.state] then
-      source.edges = with_edge(source.edges, edge)
+      source.edges = nodes.with_edge(source.edges, edge)
       nodes.touch(call, canvas.id, source)
     else
       control(call, canvas, source or {state = 'S'}, edge)

@@ -286,3 +286,32 @@ function nodes.described(K, canvas, index)
   local names = canvas.named and nodes.names(K, cid, body, node.timing, source) or ''
   return {record, body, outcome, origin, cause, lane, names, overdue or ''}
 end
+
+-- Whether anything that stands behind a node may read its value, now or when it is delivered again.
+function nodes.is_read(call, canvas, node)
+  for edge in string.gmatch(node.edges, '[^;]+') do
+    local join = string.match(edge, '^%+(%d+)$')
+    if join then
+      join = nodes.get(call, canvas.id, tonumber(join))
+      if join and nodes.is_read(call, canvas, join) then return true end
+    elseif string.sub(edge, 1, 1) ~= '!' then
+      return true
+    end
+  end
+  return false
+end
+
+-- Return a node's edges and one more. What a stream brings in small steps, in one run, stays one edge; and it begins in
+-- the order in which it came.
+function nodes.with_edge(edges, edge)
+  local head, first, count, stride, lane = string.match(edges, '^(.-)>(%d+),(%d+),(%d+),(%d+)$')
+  local next_first, next_count, next_stride, next_lane = string.match(edge, '^>(%d+),(%d+),(%d+),(%d+)$')
+  if head and string.sub(head, -1) ~= '!' and lane == next_lane then
+    first, count, next_first, next_count = tonumber(first), tonumber(count), tonumber(next_first), tonumber(next_count)
+    local step = count == 1 and next_first - first or tonumber(stride)
+    if step > 0 and (next_count == 1 or tonumber(next_stride) == step) and next_first == first + count * step then
+      return head .. '>' .. first .. ',' .. (count + next_count) .. ',' .. step .. ',' .. lane
+    end
+  end
+  return edges == '' and edge or edges .. ';' .. edge
+end
