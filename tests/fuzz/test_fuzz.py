@@ -11,6 +11,8 @@ import pytest
 from acceptance.tasks import call
 from fuzz.caller import Caller
 from gesso import group
+from gesso.v1 import operations_service_pb2 as ops
+from gesso.v1.operations_service_pb2_grpc import OperationsServiceStub
 from support.system import Coordinator, System
 
 SIDE_BY_SIDE = 24
@@ -28,6 +30,17 @@ async def fuzz(coordinator: Coordinator, messages: int, seed: int) -> tuple[Call
         return caller, early, coordinator.resident_bytes()
 
 
+async def undo(coordinator: Coordinator) -> None:
+    """Resume queues and remove limits: what was set by calls that were right holds, and would hold up work."""
+    async with grpc.aio.insecure_channel(coordinator.address) as channel:
+        operations = OperationsServiceStub(channel)
+        for queue in (await operations.ListQueues(ops.ListQueuesRequest(page_size=1000))).queues:
+            if queue.paused:
+                await operations.ResumeQueue(ops.ResumeQueueRequest(queue=queue.queue))
+        for limit in (await operations.ListLimits(ops.ListLimitsRequest())).limits:
+            await operations.SetLimit(ops.SetLimitRequest(key=limit.key))
+
+
 async def check(folder: Path, messages: int) -> None:
     """Fuzz a coordinator, and check what is true of every run."""
     seed = int(os.environ.get("GESSO_FUZZ_SEED") or int.from_bytes(os.urandom(4)))
@@ -41,6 +54,7 @@ async def check(folder: Path, messages: int) -> None:
         assert not found.wrong[:5]
         assert late - early < GROWTH_BYTES
         assert "fault" not in coordinator.program.said
+        await undo(coordinator)
         system.worker(coordinator)
         system.client(coordinator)
         assert group(call("add", n, 1) for n in range(100)).delay().get(timeout=30) == list(range(1, 101))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -154,7 +154,7 @@ async def test_fault_of_the_coordinators_own_says_nothing(
 
 
 @asynccontextmanager
-async def read_only(redis: Redis) -> AsyncIterator[None]:
+async def read_only(redis: Redis) -> AsyncGenerator[None]:
     """Let the store be a replica of nothing for a while."""
     await execute(redis, "REPLICAOF", "127.0.0.1", "1")
     yield
@@ -162,7 +162,7 @@ async def read_only(redis: Redis) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def without_replicas(redis: Redis) -> AsyncIterator[None]:
+async def without_replicas(redis: Redis) -> AsyncGenerator[None]:
     """Let the store refuse writes because it has too few replicas."""
     await redis.config_set("min-replicas-to-write", 1)
     yield
@@ -170,7 +170,7 @@ async def without_replicas(redis: Redis) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def busy(redis: Redis) -> AsyncIterator[None]:
+async def busy(redis: Redis) -> AsyncGenerator[None]:
     """Let a script of somebody else keep the store busy."""
     await redis.config_set("busy-reply-threshold", 1)
     endless = asyncio.create_task(execute(redis, "EVAL", "while true do end", 0))
