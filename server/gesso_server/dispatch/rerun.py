@@ -128,12 +128,8 @@ class Reruns:
                 part = []
         if part:
             await partition.stage(new, part)
-        for arrivals in _parts(rerun.arrivals()):
-            await partition.stage_rerun(new, arrivals=arrivals)
-        for turns in _parts(rerun.turns()):
-            await partition.stage_rerun(new, turns=turns)
-        for edges in _parts(rerun.starts()):
-            await partition.stage_rerun(new, edges=edges)
+        for pieces in _parts(rerun.pieces()):
+            await partition.stage_rerun(new, pieces)
         return RerunCanvas(
             canvas_id=new, namespace=namespace, request_id=request_id, digest=sha256(old.encode()).hexdigest(),
             old=old, created_ms=begun.now_ms, node_count=rerun.total, left=rerun.left, trace=trace,

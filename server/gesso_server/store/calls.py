@@ -337,6 +337,16 @@ class Rerunnable(NamedTuple):
     """By the store's clock."""
 
 
+class RerunPiece(NamedTuple):
+    """A piece of what a canvas that runs another one again begins with: an element of a list."""
+
+    of: str
+    """Which list, as `scripts/rerun.lua` names it."""
+    position: int
+    """How many elements stand before it."""
+    text: str
+
+
 class StoredRecord(NamedTuple):
     """What is stored of a node, to be run again or taken over."""
 

@@ -30,6 +30,7 @@ from gesso_server.store.calls import (
     Renewed,
     RerunCanvas,
     Rerunnable,
+    RerunPiece,
     Reserved,
     SessionId,
     StoredRecord,
@@ -284,20 +285,10 @@ class Partition:
             for at in range(0, len(flat), 3)
         ]
 
-    async def stage_rerun(
-        self,
-        canvas_id: CanvasId,
-        *,
-        edges: Sequence[str] = (),
-        arrivals: Sequence[tuple[int, int]] = (),
-        turns: Sequence[tuple[int, str]] = (),
-    ) -> None:
-        """Keep what a canvas run again begins with: edges, inputs of quorums that succeeded, members that wait."""
-        args: list[bytes | str | int] = [canvas_id, len(edges), len(arrivals), *edges]
-        pairs: Sequence[tuple[int, int | str]] = (*arrivals, *turns)
-        for pair in pairs:
-            args += pair
-        await self._call("rerun_stage", self._key, args)
+    async def stage_rerun(self, canvas_id: CanvasId, pieces: Sequence[RerunPiece]) -> None:
+        """Keep what a canvas that runs another one again begins with."""
+        args = [part for piece in pieces for part in piece]
+        await self._call("rerun_stage", self._key, [canvas_id, *args])
 
     async def submit_rerun(self, new: RerunCanvas) -> tuple[Accepted | Unfit, Duties]:
         """Accept a canvas that runs another again, and start it."""

@@ -8,6 +8,8 @@
 - Nodes that an error link added are not run again when their task is, but dropped: it adds others if it fails anew.
 - A task that was replaced waits for its replacement, of which what failed is run again.
 - A join counts anew what it keeps of its inputs.
+- What a join cancelled because it needed it no more is not run again for its own sake.
+- Members of a join with `max_in_flight` begin with their turn (`rerun_turns.py`).
 
 A canvas is read twice, in order of index: `Rerun.read` each record, `Rerun.decide`, then `Rerun.rewritten` each record.
 Only what did not succeed is kept in memory in between.
@@ -17,15 +19,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from gesso_server.plan import Arrive, Counts, Open, Origin, Raise, Stand, Start, runs
-from gesso_server.store.records import Record, State, parse_edges, parse_record
-from gesso_server.store.rerun_turns import Turn, Waiting, unopened
+from gesso_server.store.calls import RerunPiece
+from gesso_server.store.records import Record, State, parse_edges, parse_record, waiting_text
+from gesso_server.store.rerun_turns import Again, Turns, is_limited, unneeded, unopened
 
 _ARRIVALS = re.compile(r"\+(\d+)")
 _EXTENT = re.compile(r"e\d+[:.\d]*")
 _RUN = re.compile(r":(\d+)\.(\d+)")
+_REST = re.compile(r"c(\d+)")
 _TAKEN_OVER = frozenset("SI")
 _OWN_END = frozenset({State.FAILED, State.DEAD, State.REVOKED, State.EXPIRED, State.CANCELLED})
 
@@ -54,13 +58,19 @@ class Rerun:
         """By quorum that failed, when its inputs succeeded, and which."""
         self._instances: dict[int, int] = {}
         """By base of the nodes that an error link added: the node that had failed."""
+        self._limited: set[int] = set()
+        """Joins of which only so many members may be under way."""
+        self._unneeded: set[int] = set()
+        """What joins cancelled that had all they needed."""
+        self._rest = 0
+        """The index after the members of those that were read."""
+        self._turns: Turns
         self._unreadable = False
         self._forgotten: set[int] = set()
         """Nodes without their value, and joins that have such an input."""
         self._again: set[int] = set()
         self._waiting: set[int] = set()
         """Replaced tasks that wait for what is run again of their replacement."""
-        self._turns: list[Turn] = []
         self._dropped: set[int] = set()
         self.total = 0
         """How many nodes the new canvas has."""
@@ -87,6 +97,10 @@ class Rerun:
         self._unreadable = self._unreadable or timing == "?"
         if source[:1] in {"f", "F"}:
             self._instances[_base(timing)] = int(source[1:])
+        if _static(text).startswith("J"):
+            self._read_join(index, text[0], timing)
+        if text[0] == "C" and index < self._rest:
+            self._unneeded.add(index)
         if text[0] not in _TAKEN_OVER:
             self._failed[index] = text
             if _counts(text) is Counts.QUORUM:
@@ -102,6 +116,12 @@ class Rerun:
             if text[0] == "S" and join in self._arrivals:
                 self._arrivals[join].append((parse_record(text).finish_ms or 0, index))
 
+    def _read_join(self, index: int, state: str, timing: str) -> None:
+        if is_limited(timing):
+            self._limited.add(index)
+        if state == "S" and (rest := _REST.search(timing)):
+            self._rest = max(self._rest, index + 1 + int(rest.group(1)))
+
     # --- deciding ----------------------------------------------------------------------------
 
     def decide(self) -> None:
@@ -115,7 +135,7 @@ class Rerun:
         if self._unreadable:
             raise IncompleteCanvasError
         nodes = {index: parse_record(text) for index, text in self._failed.items()}
-        needed = _Needed(nodes, self._last)
+        needed = _Needed(nodes, self._last, self._unneeded)
         self._again = needed.found
         self._drop(nodes)
         self._again -= self._dropped
@@ -131,8 +151,12 @@ class Rerun:
             if nodes[index].join and "o" in timing:
                 raise IncompleteCanvasError
         self._waiting = {index for index in self._again if index in needed.standing}
-        timings = {index: self._failed[index].rsplit("|", 1)[1] for index in self._again if nodes[index].join}
-        self._turns = list(Waiting(nodes, timings, self._again, needed.inputs, needed.standing).turns())
+        lanes = {
+            index: int(_static(self._failed[index]).partition("|")[0])
+            for index in self._again
+            if not nodes[index].join
+        }
+        self._turns = Turns(Again(nodes, self._again, needed.inputs, needed.standing, lanes), self._limited)
 
     def _drop(self, nodes: dict[int, Record]) -> None:
         """Find what error links added whose task is run again, and what replaced such."""
@@ -166,7 +190,8 @@ class Rerun:
         if index in self._dropped:
             return f"N{'0,0,-,-,0' if join else '0,0,0,-,0,-'}/{_static(text)}"
         if index not in self._again:
-            return _shifted(text, shift_ms, join=join)
+            taken_over = _shifted(text, shift_ms, join=join)
+            return _retimed(taken_over, unneeded, unopened) if index in self._turns.waiting else taken_over
         if join:
             return self._opened(index, text)
         if index in self._waiting:
@@ -179,14 +204,22 @@ class Rerun:
         last = text[1:].partition("/")[0].split(",")[3]
         if last != "-" and int(last) in self._failed:
             last = "-"
-        return f"O{succeeded},{ended},-,{last}/{head}|{unopened(timing)}"
+        return f"O{succeeded},{ended},-,{last}/{head}|{unopened(timing.lstrip('l'))}"
 
-    def starts(self) -> Iterator[str]:
+    def pieces(self) -> Iterator[RerunPiece]:
+        """Yield what the new canvas begins with besides its records."""
+        for join, inputs in self._arrived_at():
+            yield from (RerunPiece(f"a{join}", at, str(index)) for at, index in enumerate(inputs))
+        for join, members in sorted(self._turns.waiting.items()):
+            texts = (waiting_text([member]) for member in members)
+            yield from (RerunPiece(f"u{join}", at, text) for at, text in enumerate(texts))
+        yield from (RerunPiece("s", at, edge) for at, edge in enumerate(self._starts()))
+
+    def _starts(self) -> Iterator[str]:
         """Yield the edges that the new canvas begins with, as text: those that open joins before the others."""
-        opened: list[int] = []
+        opened = [index for index in self._turns.waiting if index not in self._again]
         lanes: dict[str, list[int]] = defaultdict(list)
-        postponed = {index for turn in self._turns for index in turn.starts}
-        for index in sorted(self._again - self._waiting - postponed):
+        for index in sorted(self._again - self._waiting - self._turns.begun):
             first, source, _, _ = _static(self._failed[index]).split("|", 3)
             before = int(source[1:]) if source else None
             if before is not None and before in self._again:
@@ -195,35 +228,26 @@ class Rerun:
                 opened.append(index)
             else:
                 lanes[first].append(index)
-        for run in runs(opened):
+        for run in runs(sorted(opened)):
             yield f"){run.first},{run.count},{run.stride}"
         for lane, indexes in lanes.items():
             for run in runs(indexes):
                 yield f">{run.first},{run.count},{run.stride},{lane}"
 
-    def turns(self) -> Iterator[tuple[int, str]]:
-        """Yield joins with a member each that waits for its turn, as text (see scripts/lib/turns.lua)."""
-        for join, starts, last in self._turns:
-            edges = "&".join(map(self._start, starts))
-            yield join, f"1,{max(1, last - starts[0] + 1)},{last},{edges}"
-
-    def _start(self, index: int) -> str:
-        first = _static(self._failed[index]).partition("|")[0]
-        return f"){index},1,1" if first.startswith("J") else f">{index},1,1,{first}"
-
-    def arrivals(self) -> Iterator[tuple[int, int]]:
-        """Yield quorums that are run again, each with an input that it keeps, in the order in which these succeeded."""
-        for join in self._again & self._arrivals.keys():
-            for _, index in sorted(self._arrivals[join]):
-                yield join, index
+    def _arrived_at(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield quorums that are run again, with the inputs that they keep, in the order in which these succeeded."""
+        for join in sorted(self._again & self._arrivals.keys()):
+            yield join, [index for _, index in sorted(self._arrivals[join])]
 
 
 class _Needed:
     """Finds which of the nodes that failed are run again."""
 
-    def __init__(self, nodes: dict[int, Record], last: int | None) -> None:
+    def __init__(self, nodes: dict[int, Record], last: int | None, unneeded: set[int]) -> None:
         self._nodes = nodes
+        self._unneeded = unneeded
         self.inputs: dict[int, list[int]] = defaultdict(list)
+        """By join, those of its inputs that did not succeed."""
         self.standing: dict[int, int] = {}
         """By replaced task, the last node of its replacement, where that failed."""
         self.found: set[int] = set()
@@ -246,7 +270,9 @@ class _Needed:
                 case _:
                     pass
             free = False
-        return index == last or (free and node.state in _OWN_END)
+        if index == last:
+            return True
+        return free and node.state in _OWN_END and index not in self._unneeded
 
     def _need(self, index: int) -> None:
         """Mark a node, and what failed before it."""
@@ -273,6 +299,14 @@ class _Needed:
 
 def _static(text: str) -> str:
     return text.partition("/")[2]
+
+
+def _retimed(text: str, *changes: Callable[[str], str]) -> str:
+    """Return a record with another timing."""
+    head, timing = text.rsplit("|", 1)
+    for change in changes:
+        timing = change(timing)
+    return f"{head}|{timing}"
 
 
 def _takes_value(text: str) -> bool:

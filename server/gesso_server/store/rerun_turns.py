@@ -1,84 +1,127 @@
-"""Whose turn it is in a canvas that is run again: members of joins of which only so many may be under way.
+"""Members of joins with a limit, of a canvas that is run again: which of them begin with their turn, and how.
 
-A member of such a join is not started with the canvas, but waits in the join's list (see scripts/lib/turns.lua), as
-one entry with everything that it begins with: of what it consists of, the nodes behind which nothing is run again.
+The list of members that wait is made anew, from what is run again: `scripts/lib/turns.lua` has its format. A member may
+begin in its middle, where what failed of it is; it is under way from its turn until its last node has ended either way.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from gesso_server.plan import Origin
+from gesso_server.plan import Open, Start, Waiting, runs
 from gesso_server.store.records import Record
 
-_LIMITED = re.compile(r"f\d")
-_BUSY = re.compile(r"(f\d+)\.\d+")
+_MOST = re.compile(r"f(\d+)\.?\d*")
+_CANCELLED = re.compile(r"c\d+")
 
 
-class Turn(NamedTuple):
-    """A member that waits."""
-
-    join: int
-    starts: tuple[int, ...]
-    """The nodes that it begins with: joins first."""
-    last: int
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Finds the members that wait."""
+class Again(NamedTuple):
+    """What is run again of a canvas."""
 
     nodes: Mapping[int, Record]
-    timings: Mapping[int, str]
-    again: Collection[int]
+    """Everything that did not succeed."""
+    found: AbstractSet[int]
+    """What of it is run again."""
     inputs: Mapping[int, Sequence[int]]
+    """By join, those of its inputs that did not succeed."""
     standing: Mapping[int, int]
     """By replaced task, the last node of its replacement."""
+    lanes: Mapping[int, int]
+    """Of the tasks that are run again."""
 
-    def turns(self) -> Iterator[Turn]:
-        """Yield the members that wait, those of each join in order."""
-        for join in sorted(self.again):
-            if self._limited(join):
-                for last in sorted(self.inputs.get(join, ())):
-                    starts = self._starts(last, self.nodes[join].source)
-                    if starts:
-                        yield Turn(join, starts, last)
 
-    def _limited(self, index: int) -> bool:
-        return self.nodes[index].join and _LIMITED.search(self.timings[index]) is not None
-
-    def _starts(self, last: int, outside: int | None) -> tuple[int, ...]:
-        """Return what a member begins with; `outside` is the node that its join stands behind."""
-        found: list[int] = []
-        seen: set[int] = set()
-        stack = [last]
-        while stack:
-            index = stack.pop()
-            if index in seen or index not in self.again:
-                continue
-            seen.add(index)
-            node = self.nodes[index]
-            if self._behind_a_member(node, outside):
-                stack.append(node.source or 0)
-            elif index not in self.standing:
-                found.append(index)
-            if not self._limited(index):
-                stack += self.inputs.get(index, ())
-            if index in self.standing:
-                stack.append(self.standing[index])
-        return tuple(sorted(found, key=lambda index: (not self.nodes[index].join, index)))
-
-    def _behind_a_member(self, node: Record, outside: int | None) -> bool:
-        return (
-            node.source not in {None, outside}
-            and node.source in self.again
-            and node.origin is not Origin.FAILURE
-        )
+def is_limited(timing: str) -> bool:
+    """Return whether only so many members of a join may be under way, by its record's timing."""
+    return _MOST.search(timing) is not None
 
 
 def unopened(timing: str) -> str:
-    """Return a join's timing as before it was opened."""
-    return _BUSY.sub(r"\1", timing.lstrip("l"))
+    """Return the timing that a join with a limit had before it was opened."""
+    return _MOST.sub(r"f\1", timing)
+
+
+def unneeded(timing: str) -> str:
+    """Return the timing of a join that has ended and whose members are to begin all the same."""
+    return _CANCELLED.sub("", timing)
+
+
+class Turns:
+    """What waits for its turn when a canvas is run again."""
+
+    def __init__(self, again: Again, limited: Iterable[int]) -> None:
+        """Find it.
+
+        Args:
+            again: What is run again.
+            limited: All joins with a limit, those that are taken over, too.
+        """
+        self._again = again
+        self._limited = frozenset(limited)
+        self.waiting: dict[int, list[Waiting]] = {}
+        """By join, its members, in order."""
+        self.begun: set[int] = set()
+        """Nodes that begin with the turn of a member, not with the canvas or what stands before them."""
+        for join in self._limited:
+            members = list(self._members(join))
+            if members:
+                self.waiting[join] = list(_gathered(members))
+
+    def _members(self, join: int) -> Iterator[Waiting]:
+        for last in sorted(self._again.inputs.get(join, ())):
+            first = sorted(self._first(join, last)) if last in self._again.found else []
+            if first:
+                self.begun.update(first)
+                yield Waiting(1, 1, last, tuple(self._edges(first)))
+
+    def _first(self, join: int, last: int) -> Iterator[int]:
+        """Yield the nodes that a member begins with: those of members of limited joins inside it are with these."""
+        again, stack, seen = self._again, [last], set[int]()
+        before = self._source_of(join)
+        while stack:
+            index = stack.pop()
+            if index in seen or index not in again.found:
+                continue
+            seen.add(index)
+            if index in again.standing:
+                stack.append(again.standing[index])
+                continue
+            if index not in self._limited:
+                stack += again.inputs.get(index, ())
+            source = again.nodes[index].source
+            if source in again.found and source != before:
+                stack.append(source)
+            else:
+                yield index
+
+    def _source_of(self, join: int) -> int | None:
+        """Return what a join stands behind, if that is run again: its members stand there, too."""
+        record = self._again.nodes.get(join)
+        return record.source if record is not None else None
+
+    def _edges(self, first: list[int]) -> Iterator[Open | Start]:
+        opened = [index for index in first if self._again.nodes[index].join]
+        yield from (Open(run) for run in runs(opened))
+        lanes: dict[int, list[int]] = defaultdict(list)
+        for index in first:
+            if not self._again.nodes[index].join:
+                lanes[self._again.lanes[index]].append(index)
+        for lane, indexes in lanes.items():
+            yield from (Start(run, lane) for run in runs(indexes))
+
+
+def _gathered(members: list[Waiting]) -> Iterator[Waiting]:
+    """Yield members that are alike, and equally far from each other, as one."""
+    found = members[0]
+    for member in members[1:]:
+        size = member.last - found.last if found.count == 1 else found.size
+        alike = found._replace(size=size)
+        if size > 0 and alike.goes_on_with(member._replace(size=size)):
+            found = alike._replace(count=found.count + 1)
+        else:
+            yield found
+            found = member
+    yield found

@@ -11,8 +11,7 @@ local function known_rerun(K, ns, request, digest)
   local first, content = string.match(known, '^(%x+) (%x+)$')
   if content ~= digest then return {'R'} end
   redis.call('SET', keys.rerun(K, ns, request), known, 'KEEPTTL')
-  local m = redis.call('HMGET', keys.meta(K, first), 'last', 'kind', 'members', 'total', 'trace')
-  return m[4] and {'K', first, m[1], m[2], m[3], m[4], m[5]} or nil
+  return accepted(K, first) or nil
 end
 
 -- G when there is no such canvas (any more), A when it has not ended, nil when it can be run again.
@@ -51,17 +50,25 @@ redis.register_function{function_name = '@LIBRARY@_records', flags = {'no-writes
   return list
 end}
 
--- rerun_stage: keep what the new canvas begins with, at most 1000 pieces of it. Nothing runs before `rerun_submit`.
--- KEYS[1] partition  ARGV[1] new canvas  [2] number of edges E  [3] number of arrivals A, then E edges; A pairs index
--- of a join that needs a quorum, index of an input that has succeeded; then pairs index of a join, member that waits for
--- its turn (see lib/turns.lua). Returns 1.
+-- The list that a letter stands for: s what the canvas begins with, a<index> arrivals at a quorum, u<index> members of a join that
+-- wait for their turn.
+local function staged_list(K, cid, of)
+  local kind, index = string.match(of, '^(.)(%d*)$')
+  if kind == 's' then return keys.starts(K, cid) end
+  return kind == 'a' and keys.arrivals(K, cid, index) or keys.turns(K, cid, index), index
+end
+
+-- rerun_stage: keep what the new canvas begins with, at most 500 pieces of it. Nothing runs before `rerun_submit`.
+-- KEYS[1] partition  ARGV[1] new canvas, then triples list as above, how many pieces it has before this one, piece. A piece that is
+-- there already is left as it is. Returns 1.
 redis.register_function{function_name = '@LIBRARY@_rerun_stage', callback = function(KEYS, ARGV)
-  local K, cid, edges = KEYS[1], ARGV[1], tonumber(ARGV[2])
-  if edges > 0 then redis.call('RPUSH', keys.starts(K, cid), unpack(ARGV, 4, 3 + edges)) end
-  local turns_from = 4 + edges + 2 * tonumber(ARGV[3])
-  for i = 4 + edges, #ARGV, 2 do
-    redis.call('RPUSH', (i < turns_from and keys.arrivals or keys.turns)(K, cid, ARGV[i]), ARGV[i + 1])
-    redis.call('SADD', keys.extra(K, cid), ARGV[i])
+  local K, cid = KEYS[1], ARGV[1]
+  for i = 2, #ARGV, 3 do
+    local list, index = staged_list(K, cid, ARGV[i])
+    if redis.call('LLEN', list) == tonumber(ARGV[i + 1]) then
+      redis.call('RPUSH', list, ARGV[i + 2])
+      if index and ARGV[i + 1] == '0' then redis.call('SADD', keys.extra(K, cid), index) end
+    end
   end
   return 1
 end}
@@ -71,11 +78,11 @@ end}
 -- ARGV[1] new canvas  [2] namespace  [3] request id, '' for none  [4] digest  [5] coordinator  [6] old canvas
 --     [7] when it is accepted, Unix ms, as rerun_begin said  [8] its nodes  [9] how many of them have not ended  [10] trace id  [11] request TTL, ms
 --     [12] nodes that the namespace may have open
--- Returns {'N', ... as for a known request, what the caller must see to}, or what rerun_begin does for a known request or an unfit canvas, {'F'} when the namespace has too much open already,
+-- Returns {'N', ... as for a known request, what the caller must see to}, or what rerun_begin does for a known request, for a canvas that it accepted before or an unfit one, {'F'} when the namespace has too much open already,
 -- or {'L'} when what was staged is not there any more.
 redis.register_function{function_name = '@LIBRARY@_rerun_submit', callback = function(KEYS, ARGV)
   local K, cid, ns, old = KEYS[1], ARGV[1], ARGV[2], ARGV[6]
-  local answer = known_rerun(K, ns, ARGV[3], ARGV[4]) or unfit(K, old, ns)
+  local answer = known_rerun(K, ns, ARGV[3], ARGV[4]) or accepted(K, cid) or unfit(K, old, ns)
   if answer then return answer end
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + tonumber(ARGV[9]) > tonumber(ARGV[12]) then return {'F'} end
   if redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end

@@ -4,7 +4,8 @@
 -- a join has `f<most>` before it is opened and `f<most>.<under way>` from then on. Who waits stands in the list
 -- keys.turns, in order, as entries `count,size,last,edges`: so many members, alike and one behind the other, of
 -- `size` nodes each; `last` is the last node of the first one and `edges`, separated by '&', are what begins it.
--- Before the join is opened the entries of its own members, separated by ';', are the first line of its body.
+-- Before the join is opened the entries of its own members, separated by ';', are the first line of its body; those of a
+-- canvas that runs another one again are in the list from the start, without the members that it takes over.
 
 local turns = {}
 
@@ -74,20 +75,21 @@ end
 function turns.open(call, canvas, join)
   if not turns.limited(join) then return end
   local key = keys.bodies(call.K, canvas.id, math.floor(join.index / CHUNK))
-  local stored = redis.call('HGET', key, join.index)
-  -- Without one the canvas is run again, and those that wait were staged.
-  local line, body = string.match(stored or '\n', '^([^\n]*)\n(.*)$')
-  local base = tonumber(string.match(join.timing, 'b(%d+)$') or '0')
-  local entries = {}
-  for entry in string.gmatch(line, '[^;]+') do
-    local count, size, last, edges = parsed(entry)
-    entries[#entries + 1] = table.concat({count, size, last + base, moved(edges, base)}, ',')
+  local text = redis.call('HGET', key, join.index)
+  if text then -- else its body lies with the canvas that this one runs again
+    local line, body = string.match(text, '^([^\n]*)\n(.*)$')
+    local base = tonumber(string.match(join.timing, 'b(%d+)$') or '0')
+    local entries = {}
+    for entry in string.gmatch(line, '[^;]+') do
+      local count, size, last, edges = parsed(entry)
+      entries[#entries + 1] = table.concat({count, size, last + base, moved(edges, base)}, ',')
+    end
+    -- In front of those that came while the join was not open: the last one first.
+    local reversed = {}
+    for i = #entries, 1, -1 do reversed[#reversed + 1] = entries[i] end
+    put(call, canvas, join, 'LPUSH', reversed)
+    redis.call('HSET', key, join.index, '\n' .. body)
   end
-  -- In front of those that came while the join was not open: the last one first.
-  local reversed = {}
-  for i = #entries, 1, -1 do reversed[#reversed + 1] = entries[i] end
-  put(call, canvas, join, 'LPUSH', reversed)
-  if stored then redis.call('HSET', key, join.index, '\n' .. body) end
   occupy(call, canvas, join, 0)
   turns.go_on(call, canvas, join)
 end
@@ -100,12 +102,12 @@ function turns.add(call, canvas, join, text)
   turns.go_on(call, canvas, join)
 end
 
--- Whether a node belongs to a member whose turn has not come.
+-- Whether a node is the last one of a member whose turn has not come.
 local function waits(call, canvas, join, index)
   for _, entry in ipairs(redis.call('LRANGE', keys.turns(call.K, canvas.id, join.index), 0, MOST_LOOKED - 1)) do
-    local count, size, _, edges = parsed(entry)
-    local first = tonumber(string.match(edges, '(%d+)'))
-    if first <= index and index < first + count * size then return true end
+    local count, size, last = parsed(entry)
+    local behind = index - last
+    if behind % size == 0 and behind >= 0 and behind < count * size then return true end
   end
   return false
 end
