@@ -92,7 +92,7 @@ class Turns:
             if index not in self._limited:
                 stack += again.inputs.get(index, ())
             source = again.nodes[index].source
-            if source in again.found and source != before:
+            if source is not None and source in again.found and source != before:
                 stack.append(source)
             else:
                 yield index
