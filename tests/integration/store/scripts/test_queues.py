@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gesso_server.store.calls import QueueStanding
+from gesso_server.store.limits import Limit
 from integration.store.scripts.rig import NAMESPACE, Rig, Worker, name, token
 from support.trees import call, calls, chain, chord, group
 
@@ -75,6 +76,53 @@ async def test_parked_tasks_wait_by_name(rig: Rig) -> None:
     other = await ready(rig, tasks=["strange"])
     assert len(await other.take(2)) == 2
     assert await counts(rig) == (1, 2)
+
+
+async def test_tasks_that_a_limit_holds_back_wait(rig: Rig) -> None:
+    """They are counted while they wait for permits, once, and no more when they ran or their canvas was cancelled."""
+    assert await rig.partition.set_limit(f"{NAMESPACE}\0add", Limit(concurrency=1))
+    canvas = await rig.submit(group(*calls(5)))
+    worker = await ready(rig)
+    assert await worker.names(9) == []  # a permit is asked for
+
+    assert await counts(rig) == (5, 0)
+    await _with_permits(rig, worker)
+    assert await counts(rig) == (4, 1)
+    await worker.report(*worker.held)
+    await _with_permits(rig, worker)
+    assert await counts(rig) == (3, 1)
+    await rig.partition.cancel_canvas(NAMESPACE, canvas.id, terminate=False, forget=False)
+    await worker.report(*worker.held)
+    await _with_permits(rig, worker)
+    assert await counts(rig) == (0, 0)
+
+
+async def _with_permits(rig: Rig, worker: Worker) -> None:
+    """Carry what accounts and homes say to each other, and ask for tasks."""
+    for _ in range(3):
+        await rig.store.redis.incrby("gesso:{0}:clock", 2000)
+        duties = (await rig.sweep()).duties
+        while duties.news or duties.deliveries:
+            if duties.news:
+                duties = await rig.partition.settle_limits([(0, said) for said in duties.news])
+            else:
+                duties = await rig.partition.receive_permits(duties.deliveries)
+        if await worker.names(9):
+            return
+
+
+async def test_paused_queue_counts_what_waits(rig: Rig) -> None:
+    """A pause changes no count; what becomes ready meanwhile waits, too."""
+    await rig.submit(group(*calls(3)))
+    worker = await ready(rig)
+    await rig.partition.pause_queue(NAMESPACE, "default", paused=True)
+    await rig.submit(call("later"))
+
+    assert await worker.names(9) == []
+    assert await counts(rig) == (4, 0)
+    await rig.partition.pause_queue(NAMESPACE, "default", paused=False)
+    await worker.drain()
+    assert await counts(rig) == (0, 0)
 
 
 async def test_cancelled_tasks_are_not_counted_for_ever(rig: Rig) -> None:

@@ -12,7 +12,7 @@
 --                 home), taken (by attempts), ended (of those), unused (sent back without having been taken), aside (tasks
 --                 in keys.aside), serial, lapse (when permits that nobody takes go back, ms), pause (until when it asks
 --                 for none, ms; 0 for no pause)
---   keys.aside    entries that no permit was there for: `serial canvas lane:first:count:stride:since`, by priority and serial
+--   keys.aside    entries that no permit was there for: `serial canvas queue lane:first:count:stride:since`, by priority and serial
 --   keys.home     epoch, tokens, at (when it had so many, ms), turn (partition that was served last), and for each
 --                 partition p<number>: version,granted,back,unused,received,target - what its account said, what it was
 --                 granted, and the sum of grants that it would like to reach
@@ -111,17 +111,19 @@ function limits.take(call, name, canvas, node)
   node.permit, node.timing = true, 'p' .. node.timing
 end
 
-local function put_aside(call, account, prio, cid, entry)
+local function put_aside(call, account, canvas, lane, entry, count)
   account.serial = account.serial + 1
-  redis.call('ZADD', keys.aside(call.K, account.name), (9 - prio) * BANDS + account.serial,
-    account.serial .. ' ' .. cid .. ' ' .. entry)
+  redis.call('ZADD', keys.aside(call.K, account.name), (9 - lane.prio) * BANDS + account.serial,
+    account.serial .. ' ' .. canvas.id .. ' ' .. lane.queue .. ' ' .. entry)
+  account.aside = account.aside + count
+  queues.count(call, canvas.ns, lane.queue, 'w', count)
 end
 
--- Set an entry of `count` tasks aside until there are permits for it.
+-- Set an entry of `count` tasks, which was taken out of its queue, aside until there are permits for it.
 function limits.set_aside(call, name, canvas, lane, entry, count)
   local account = account_of(call, name)
-  put_aside(call, account, tonumber(lane.prio), canvas.id, entry)
-  account.aside, account.news = account.aside + count, true
+  put_aside(call, account, canvas, lane, entry, count)
+  account.news = true
 end
 
 -- Put up to `most` tasks that were set aside back in front of their canvases: the highest priority first, then what was
@@ -136,10 +138,12 @@ local function release(call, account, most)
       account.aside = 0
       break
     end
-    local cid, lane_id, first, count, stride, since = string.match(text, '^%d+ (%x+) (%d+):(%d+):(%d+):(%d+):(%d+)$')
+    local cid, queue, lane_id, first, count, stride, since =
+      string.match(text, '^%d+ (%x+) (%S+) (%d+):(%d+):(%d+):(%d+):(%d+)$')
     local canvas = canvases.get(call, cid)
     count = tonumber(count)
     account.aside, account.changed = math.max(account.aside - count, 0), true
+    queues.count(call, string.match(account.name, '^%Z*'), queue, 'w', -count)
     if canvas and canvas.state ~= 'C' then
       local part = math.min(count, share, most)
       local lane = canvases.lane(call, canvas, lane_id)
@@ -148,8 +152,7 @@ local function release(call, account, most)
       most = most - part
       if part < count then
         local rest = table.concat({lane_id, first + part * stride, count - part, stride, since}, ':')
-        put_aside(call, account, tonumber(lane.prio), cid, rest)
-        account.aside = account.aside + count - part
+        put_aside(call, account, canvas, lane, rest, count - part)
       end
     end
   end

@@ -3,8 +3,8 @@
 --
 -- The hash keys.counts has, for each namespace and queue, w<namespace>NUL<queue> tasks that wait, r… tasks that
 -- sessions hold, s… sessions that take its tasks. A task waits from when it is put into the queue until its turn,
--- parked or not, but not while a limit holds it back (lib/limits.lua); one that ended meanwhile is counted until its
--- turn, too. A call adds up what it does and writes it when it ends. What has come to 0 is removed by sweeps. The sorted
+-- parked or not, and while a limit holds it back (lib/limits.lua); one that ended meanwhile is counted until its turn,
+-- too. A call adds up what it does and writes it when it ends. What has come to 0 is removed by sweeps. The sorted
 -- set keys.queues has the queues that have a count or are paused, as namespace NUL queue.
 --
 -- A queue is paused while its levels (lib/ready.lua) have the member `p`, above all priorities: whoever looks for
