@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gesso.app import App
     from gesso.result import Result
 
-__all__ = ["Control", "revocation", "stamped_revocation"]
+__all__ = ["Control", "own_canvas_id", "revocation", "stamped_revocation"]
 
 _OWN_ID = re.compile(r"([0-9a-f]{32})(?:-\d+)?")
 """A canvas's id, or a node's own."""
@@ -118,11 +118,16 @@ class Control:
 
     def _canvas_id(self, canvas: Result[Any] | str) -> str:
         text = canvas if isinstance(canvas, str) else canvas.id
-        found = _OWN_ID.fullmatch(text)
-        if found is not None:
-            return found.group(1)
+        if found := own_canvas_id(text):
+            return found
         node = self._app.coordinator.get_node(pb.GetNodeRequest(node_id=text)).node
-        return node.handle.node_id.rpartition("-")[0]
+        return own_canvas_id(node.handle.node_id)
+
+
+def own_canvas_id(text: str) -> str:
+    """Return the canvas that a canvas's id, or a node's own, is of; empty for an id that a client chose."""
+    found = _OWN_ID.fullmatch(text)
+    return found.group(1) if found is not None else ""
 
 
 def revocation(task_id: str | Iterable[str], *, terminate: bool) -> pb.RevokeNodesRequest:

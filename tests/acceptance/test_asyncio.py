@@ -57,6 +57,30 @@ async def test_errors_are_raised_where_they_are_awaited(app: App) -> None:
         await aio.AsyncResult(joined.id, app).get(timeout=30)
 
 
+async def test_canvas_is_cancelled_and_run_again(app: App) -> None:
+    """By a result, an id of its own or one that the client chose; what succeeded does not run again."""
+    waiting = await aio.apply_async(chain(call("add", 1, 1), call("add", 2).set(countdown=3600)))
+    parent = await waiting.parent()
+    assert await parent.get(timeout=30) == 2
+
+    assert await aio.cancel(waiting)
+    with pytest.raises(TaskRevokedError):
+        await waiting.get(timeout=30)
+    assert not await aio.cancel(waiting.id, app=app)
+    again = await aio.retry(waiting)
+    assert again is not None
+    assert again.id != waiting.id
+    assert await again.state() == "SCHEDULED"
+    assert await aio.cancel(again, terminate=True)
+    named = await aio.apply_async(call("boom", "cracked").set(task_id="chosen"))
+    with pytest.raises(ValueError, match="cracked"):
+        await named.get(timeout=30)
+    rerun = await aio.retry("chosen", app=app)
+    assert rerun is not None
+    with pytest.raises(ValueError, match="cracked"):
+        await rerun.get(timeout=30)
+
+
 async def test_many_coroutines_share_one_stream(app: App) -> None:
     """Coroutines that submit and wait at the same time each get their own value."""
 

@@ -25,7 +25,7 @@ GESSO = """
 
 AIO = """
     delay apply_async send apply AsyncResult GroupResult EagerResult EagerGroupResult
-    revoke revoke_by_stamped_headers close
+    revoke revoke_by_stamped_headers cancel retry close
 """
 
 ERRORS = """

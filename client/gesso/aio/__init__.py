@@ -18,8 +18,10 @@ from gesso.aio.result import AsyncResult
 from gesso.aio.sending import (
     apply,
     apply_async,
+    cancel,
     close,
     delay,
+    retry,
     revoke,
     revoke_by_stamped_headers,
     send,
@@ -36,9 +38,11 @@ __all__ = [  # noqa: RUF022 - by idea
     "GroupResult",
     "EagerResult",
     "EagerGroupResult",
-    # Stopping what was sent.
+    # Stopping what was sent, and running it again.
     "revoke",
     "revoke_by_stamped_headers",
+    "cancel",
+    "retry",
     # The connection.
     "close",
 ]

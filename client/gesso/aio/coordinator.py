@@ -125,6 +125,18 @@ class Coordinator:
         """Return a page of nodes."""
         return await self._call(lambda stub: stub.ListNodes, request, Deadline(timeout))
 
+    async def cancel_canvas(
+        self, request: pb.CancelCanvasRequest, timeout: Timeout = CALL_TIMEOUT
+    ) -> pb.CancelCanvasResponse:
+        """Cancel what has not ended of a canvas."""
+        return await self._call(lambda stub: stub.CancelCanvas, request, Deadline(timeout))
+
+    async def retry_canvas(
+        self, request: pb.RetryCanvasRequest, timeout: Timeout = CALL_TIMEOUT
+    ) -> pb.RetryCanvasResponse:
+        """Run what failed of a canvas again."""
+        return await self._call(lambda stub: stub.RetryCanvas, request, Deadline(timeout))
+
     async def revoke_nodes(
         self, request: pb.RevokeNodesRequest, timeout: Timeout = CALL_TIMEOUT
     ) -> pb.RevokeNodesResponse:

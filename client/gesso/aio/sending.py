@@ -5,23 +5,35 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
+from uuid import uuid4
 
 from gesso.aio import registry
 from gesso.aio.coordinator import Coordinator, End
 from gesso.aio.eager import apply_here
 from gesso.aio.group_result import GroupResult
-from gesso.aio.result import AsyncResult, Result, result_of
+from gesso.aio.result import AsyncResult, Home, Result, result_of
 from gesso.app import App
 from gesso.canvas import Canvas, Group, Signature, current_app
 from gesso.canvas.sender import Route
-from gesso.control import revocation, stamped_revocation
+from gesso.control import own_canvas_id, revocation, stamped_revocation
 from gesso.deadline import Timeout
 from gesso.publishing import published
 from gesso.submission import submission
 from gesso.task import Task
 from gesso.tracing import submitted, submitting
+from gesso.v1 import coordinator_service_pb2 as pb
 
-__all__ = ["apply", "apply_async", "close", "delay", "revoke", "revoke_by_stamped_headers", "send"]
+__all__ = [
+    "apply",
+    "apply_async",
+    "cancel",
+    "close",
+    "delay",
+    "retry",
+    "revoke",
+    "revoke_by_stamped_headers",
+    "send",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -196,6 +208,41 @@ async def revoke_by_stamped_headers(
 ) -> None:
     """Revoke whatever bears one of the stamps; see `Control.revoke_by_stamped_headers`."""
     await _coordinator(app).revoke_nodes(stamped_revocation(headers, terminate=terminate))
+
+
+async def cancel(
+    canvas: Result[Any] | str,
+    terminate: bool = False,  # noqa: FBT001, FBT002 - as `revoke`
+    *,
+    app: App | None = None,
+) -> bool:
+    """Cancel what has not ended of a whole canvas; see `Control.cancel`. A result is of its own app."""
+    coordinator = registry.shared(_home(canvas, app).address)
+    request = pb.CancelCanvasRequest(canvas_id=await _canvas_id(canvas, coordinator), terminate=terminate)
+    return not (await coordinator.cancel_canvas(request)).already_terminal
+
+
+async def retry(canvas: Result[Any] | str, *, app: App | None = None) -> Result[Any] | None:
+    """Run what failed or was cancelled of a canvas again, as a new one; see `Control.retry` and `cancel`."""
+    home = _home(canvas, app)
+    coordinator = registry.shared(home.address)
+    request = pb.RetryCanvasRequest(canvas_id=await _canvas_id(canvas, coordinator), request_id=uuid4().hex)
+    submitted = (await coordinator.retry_canvas(request)).submitted
+    return result_of(submitted.last, home).submitted() if submitted.HasField("last") else None
+
+
+async def _canvas_id(canvas: Result[Any] | str, coordinator: Coordinator) -> str:
+    text = canvas if isinstance(canvas, str) else canvas.id
+    if found := own_canvas_id(text):
+        return found
+    node = (await coordinator.get_node(pb.GetNodeRequest(node_id=text))).node
+    return own_canvas_id(node.handle.node_id)
+
+
+def _home(canvas: Result[Any] | str, app: App | None) -> Home:
+    if app is not None:
+        return app
+    return cast("App", current_app()) if isinstance(canvas, str) else canvas.app
 
 
 def _coordinator(app: App | None) -> Coordinator:
