@@ -93,6 +93,36 @@ async def test_dead_task_is_replayed_once_per_request(
     assert (gone.code, gone.reason) == (grpc.StatusCode.NOT_FOUND, "NODE_NOT_FOUND")
 
 
+async def test_task_that_may_not_run_twice_is_replayed_by_a_person(
+    client: Client, channel: grpc.aio.Channel, operations: Operations
+) -> None:
+    """One with `at_most_once` is given up at the first crash and listed, and runs again when it is replayed."""
+    once = sig()
+    once.signature.options.at_most_once = True
+    dying = Stream(channel)
+    await dying.send(hello("d" * 16))
+    await dying.until(lambda: dying.frames)
+    await dying.frame(credit_count=1)
+    made = await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=chain(once, sig("tsum"))))
+    (held,) = await dying.take()
+    await dying.frame(started=[held.token])
+    await dying.acknowledged()
+    dying.call.cancel()
+    heir = Stream(channel)
+    await heir.send(
+        hello(dead_sessions=[ws.WorkRequest.DeadSession(session_id="d" * 16, crashed=[held.token])])
+    )
+    await client.WaitNode(cs.WaitNodeRequest(node_id=made.last.node_id), timeout=20)
+    (listed,) = (await operations.ListDeadLetters(pb.ListDeadLettersRequest())).nodes
+
+    assert (listed.handle.node_id, listed.crash_count, listed.delivery_count) == (held.token.node_id, 1, 1)
+    replayed = await operations.ReplayDeadLetter(pb.ReplayDeadLetterRequest(node_id=held.token.node_id))
+    await heir.close()
+    async with working(channel):
+        ended = await client.WaitNode(cs.WaitNodeRequest(node_id=f"{replayed.canvas_id}-1"), timeout=20)
+    assert ended.value.data == b'["tsum", ["add", null]]'
+
+
 async def test_dead_tasks_are_purged(
     client: Client, channel: grpc.aio.Channel, operations: Operations
 ) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
-from gesso_server.store.calls import Frame, Reported
+from gesso_server.store.calls import Frame, Grant, Reported
 from gesso_server.store.embedded import EmbeddedStore
 from gesso_server.store.limits import Limit
 from gesso_server.store.store import Store
 from integration.store.scripts.post import Post
-from integration.store.scripts.rig import token
+from integration.store.scripts.rig import Worker, token
 from support.trees import call, calls, group
 
 
@@ -164,6 +165,62 @@ async def test_permit_comes_back_however_an_attempt_ends(post: Post, kind: str) 
     await post.carry()
 
     assert await post.names(worker) == ["m1"]
+
+
+@pytest.mark.parametrize("end", ["dead", "crashed", "cancelled", "revoked", "overrun", "replaced"])
+@pytest.mark.parametrize("post", [1, 4], indirect=True)
+async def test_permit_comes_back_from_an_attempt_that_did_not_end_by_itself(post: Post, end: str) -> None:
+    """Whatever becomes of it: given up, lost, cancelled or revoked while it was held, over its limit, or replaced."""
+    await post.limit("add", Limit(concurrency=1))
+    timing = {"dead": "m", "overrun": "h1000"}.get(end, "")
+    canvas = await post.submit(replace(call("first"), timing=timing))
+    await post.submit(call("next"))
+    rig, worker = post.rigs[0], await post.worker(lease_ms=1000 if end in {"dead", "crashed"} else 10**7)
+    (held,) = await post.take(worker, 1) or await _carried(post, worker)
+    post.keep(0, (await worker.start(held)).duties)
+    assert await post.names(worker) == []
+    other = await post.worker()
+
+    match end:
+        case "dead" | "crashed":
+            await post.pass_ms(2000)
+            await post.sweep()
+        case "overrun":
+            await post.pass_ms(7000)
+            await post.sweep()
+        case "replaced":
+            extra = await rig.stage_replacement(canvas.id, held.index, call("instead", task="mul"))
+            frame = Frame(reported=[Reported(token(held), "p", b"", 0, extra)])
+            post.keep(0, (await worker.exchange(frame)).duties)
+        case _:
+            if end == "cancelled":
+                _, duties = await rig.partition.cancel_canvas(
+                    "default", canvas.id, terminate=True, forget=False
+                )
+            else:
+                _, duties = await rig.partition.cancel_node("default", canvas.id, held.index, terminate=True)
+            post.keep(0, duties)
+            await post.carry()
+            assert await post.names(other) == []  # until its worker has obeyed
+            await post.report(worker, held, kind="e")
+    await post.carry()
+
+    found = await post.names(other)
+    assert "next" in found or found == ["first"]
+    await post.report(other, *other.held)
+    await post.carry()
+    found += await post.names(other)
+    assert set(found) - {"instead"} == ({"next", "first"} if end == "crashed" else {"next"})
+    assert (await rig.states(canvas))[0] == {
+        "dead": "D", "crashed": "G" if found[-1] == "first" else "S", "cancelled": "C", "revoked": "V", "overrun": "F",
+        "replaced": "S",
+    }[end]  # fmt: skip
+
+
+async def _carried(post: Post, worker: Worker) -> list[Grant]:
+    """Ask for tasks when permits have been carried."""
+    await post.carry()
+    return await post.take(worker, 1)
 
 
 async def test_permit_comes_back_when_a_task_is_given_back(post: Post) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -157,6 +158,21 @@ async def test_retried_member_keeps_its_place(rig: Rig) -> None:
     await worker.exchange(Frame(reported=[Reported(token(grant), "y", b"", 60_000, "3")]))
 
     assert await worker.names(9) == []
+
+
+async def test_dead_member_gives_its_place_up(rig: Rig) -> None:
+    """Behind a member that was given up, since its worker died, the others still have their turn."""
+    once = replace(call("once"), timing="m")
+    submitted = await rig.submit(limited(once, *calls(2), most=1))
+    dying = await ready(rig)
+    (grant,) = await dying.take()
+    await dying.start(grant)
+
+    await rig.worker().hello(dead=[(dying.session, [token(grant)])])
+
+    assert await work(await ready(rig)) == [["m0"], ["m1"]]
+    assert await rig.states(submitted) == "FDSS"
+    assert await rig.partition.dead_tasks(NAMESPACE, until_ms=None, most=9)
 
 
 async def test_cancelled_canvas_begins_no_member(rig: Rig) -> None:
