@@ -13,6 +13,8 @@ from gesso.codec import DEFAULT, encode
 from gesso.errors import Ignore, Reject, Replace, Retry, TimeLimitExceeded
 from gesso.failure import to_task_error
 from gesso.request import Asked
+from gesso.v1.signature_pb2 import RetryPolicy
+from gesso.v1.task_error_pb2 import TaskError
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, WorkRequest
 from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
 
@@ -78,16 +80,25 @@ def progress_of(asked: Asked) -> WorkRequest.Progress:
 
 
 def asks_again(outcome: Outcome, assignment: Assignment) -> bool:
-    """Return whether a failed attempt is going to be followed by another, as far as a worker knows."""
+    """Return whether a failed attempt is going to be followed by another.
+
+    The coordinator decides that when it has the report. Hooks and signals are told before, here, where the rule is
+    therefore kept a second time. What a worker cannot know is whether the task was revoked meanwhile.
+    """
+    options = assignment.signature.options
     if outcome.rejected.requeue:
         return True
-    if not outcome.HasField("retry"):
-        return False
-    policy, retry = assignment.signature.options.retry, outcome.retry
-    most = next(
-        (each.max_retry_count for each in (retry, policy) if each.HasField("max_retry_count")), _RETRIES
-    )
-    return assignment.failure_count < most
+    if outcome.HasField("error"):
+        return (
+            options.HasField("retry")
+            and _retries(options.retry, outcome.error)
+            and assignment.failure_count < _most(options.retry)
+        )
+    if outcome.HasField("retry"):
+        own = outcome.retry.HasField("max_retry_count")
+        most = outcome.retry.max_retry_count if own else _most(options.retry)
+        return outcome.retry.unlimited or assignment.failure_count < most
+    return False
 
 
 def overran() -> Outcome:
@@ -98,6 +109,17 @@ def overran() -> Outcome:
 def refused(error: WorkerError) -> Outcome:
     """Return the outcome of a task that this worker does not run, and fails."""
     return Outcome(error=to_task_error(error, final=True))
+
+
+def _most(policy: RetryPolicy) -> int:
+    return policy.max_retry_count if policy.HasField("max_retry_count") else _RETRIES
+
+
+def _retries(policy: RetryPolicy, error: TaskError) -> bool:
+    names = {error.type, *error.base_types}
+    if error.final or error.type == TimeLimitExceeded.type or not names.isdisjoint(policy.final_types):
+        return False
+    return not policy.retried_types or not names.isdisjoint(policy.retried_types)
 
 
 def _raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:

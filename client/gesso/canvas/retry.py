@@ -35,7 +35,7 @@ class RetryPolicy:
     #: The part of each delay that is drawn by chance, from 0 to 1. None means 1.
     jitter: float | None = None
     #: Names of the error types that are retried, such as `builtins.OSError`; a class stands for those derived from it,
-    #: too. Empty means all.
+    #: too. Empty means all. What was killed for its hard time limit is never retried.
     retried_types: tuple[str, ...] = ()
     #: Names of the error types that are never retried, likewise; it wins.
     final_types: tuple[str, ...] = ()

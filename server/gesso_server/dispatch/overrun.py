@@ -1,6 +1,12 @@
-"""How an attempt ends that ran longer than its time limit, whoever ends it: its worker's parent or a sweep."""
+"""How an attempt ends that ran longer than its time limit, whoever ends it: its worker's parent or a sweep.
+
+It fails for good, whatever its retry policy says, as in Celery: what had to be killed once would most likely have to be
+killed again. A sweep, which knows no policies, may therefore end it alone.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from gesso.v1 import worker_service_pb2 as pb
 from gesso.v1.task_error_pb2 import TaskError
@@ -8,8 +14,10 @@ from gesso_server.ids import CanvasId, partition_of
 from gesso_server.store.calls import Duties, Frame, Hello, Reported, SessionId
 from gesso_server.store.partition import Partition
 
+TIME_LIMIT: Final = "gesso.TimeLimitExceeded"
+"""The type of its error."""
 OVERRAN = pb.Outcome(
-    error=TaskError(type="gesso.TimeLimitExceeded", message="The task ran longer than its time limit.")
+    error=TaskError(type=TIME_LIMIT, message="The task ran longer than its time limit.")
 ).SerializeToString()
 """The outcome."""
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from gesso.v1 import signature_pb2, task_error_pb2, worker_service_pb2
+from gesso_server.dispatch.overrun import TIME_LIMIT
 from gesso_server.rpc.holdings import Held
 
 UNLIMITED: Final = -1
@@ -42,7 +43,9 @@ def after_error(held: Held | None, error: task_error_pb2.TaskError) -> Again | N
         error: What it failed with.
     """
     policy = held.policy if held is not None else None
-    if held is None or policy is None or error.final or not retried(policy, [error.type, *error.base_types]):
+    if held is None or policy is None or error.final or error.type == TIME_LIMIT:
+        return None
+    if not retried(policy, [error.type, *error.base_types]):
         return None
     return Again(delay_ms(policy, held.failures + 1), most(policy))
 

@@ -12,6 +12,9 @@ from gesso.v1 import canvas_pb2, node_pb2
 from gesso.v1 import coordinator_service_pb2 as cs
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import ServerConfig, Timing
+from gesso_server.ids import CanvasId
+from gesso_server.main import Started
+from gesso_server.store.store import Store
 from support.client import Client
 from support.grpc_worker import Stream, done, hello, working
 from support.messages import sig
@@ -92,6 +95,54 @@ async def test_policy_says_what_is_retried_and_how_often(
     assert node.state == State.STATE_FAILED
     assert node.error.type == "builtins.ConnectionError"
     assert len(stream.assignments) == node.failure_count == runs
+
+
+OVERRUN_POLICIES: list[dict[str, Any]] = [{}, {"retried_types": ["gesso.TimeLimitExceeded"]}]
+
+
+@pytest.mark.parametrize("config", [SOON], indirect=True)
+@pytest.mark.parametrize("policy", OVERRUN_POLICIES, ids=["every error", "this one"])
+async def test_overrun_that_its_worker_ended_is_not_retried(
+    client: Client, channel: grpc.aio.Channel, policy: dict[str, Any]
+) -> None:
+    """What was killed for its time limit fails for good, whatever its policy says."""
+    async with working(channel, answer=lambda _: failed("gesso.TimeLimitExceeded")) as stream:
+        node = await ended(client, retried(**policy))
+
+    assert (node.state, node.error.type) == (State.STATE_FAILED, "gesso.TimeLimitExceeded")
+    assert len(stream.assignments) == node.failure_count == 1
+
+
+@pytest.mark.parametrize("config", [SOON], indirect=True)
+@pytest.mark.parametrize("policy", OVERRUN_POLICIES, ids=["every error", "this one"])
+async def test_overrun_that_the_coordinator_ended_is_not_retried(
+    client: Client, channel: grpc.aio.Channel, started: Started, policy: dict[str, Any]
+) -> None:
+    """It is the same when nobody reports it, and a sweep finds it."""
+    canvas = retried(**policy)
+    canvas.signature.options.time_limit.FromSeconds(1)
+    stream = Stream(channel)
+    await stream.send(hello())
+    await stream.until(lambda: stream.frames)
+    await stream.frame(credit_count=1)
+    made = await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=canvas))
+    (held,) = await stream.take()
+    await stream.frame(started=[held.token])
+    await stream.acknowledged()
+
+    partition = started.coordinator.store.partition_of(CanvasId(made.canvas_id))
+    assert partition is not None
+    store = Store(started.store, "test")
+    await store.connect(None)
+    seconds, _ = await store.redis.time()
+    await store.redis.set(f"gesso:{{{partition.number}}}:clock", (int(seconds) + 10) * 1000)
+    await store.close()
+    await client.WaitNode(cs.WaitNodeRequest(node_id=made.last.node_id), timeout=20)
+    node = (await client.GetNode(cs.GetNodeRequest(node_id=made.last.node_id))).node
+
+    assert (node.state, node.error.type) == (State.STATE_FAILED, "gesso.TimeLimitExceeded")
+    assert node.failure_count == 1
+    await stream.close()
 
 
 @pytest.mark.parametrize("config", [SOON], indirect=True)
