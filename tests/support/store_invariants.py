@@ -64,6 +64,9 @@ def canvases(keys: Keyspace) -> Iterator[StoredCanvas]:
             found.queued += [
                 index for owner, _, entry in parked if owner == canvas_id for index in _indexes(entry)
             ]
+        for queue in keys.under(PARTITION + "a:"):
+            alone = (field.partition(":") for field in keys.list(PARTITION + "a:" + queue))
+            found.queued += [int(index) for owner, _, index in alone if owner == canvas_id]
         yield found
 
 
@@ -124,7 +127,9 @@ def _check_rings(keys: Keyspace, found: list[StoredCanvas]) -> None:
         assert len(set(ring)) == len(ring), name
         assert name.rpartition(":")[2] in keys.hash(PARTITION + "l:" + name.rpartition(":")[0])
     for levels in keys.under(PARTITION + "l:"):
-        assert all(f"{levels}:{level}" in rings for level in keys.hash(PARTITION + "l:" + levels))
+        for level in keys.hash(PARTITION + "l:" + levels):
+            alone = level == "a" and PARTITION + "a:" + levels in keys.keys
+            assert level == "p" or alone or f"{levels}:{level}" in rings, levels
     for canvas in found:
         prefix = f"c:{canvas.id}:q:"
         for queue in keys.under(PARTITION + prefix):
@@ -156,5 +161,5 @@ def _check_sessions(keys: Keyspace, found: list[StoredCanvas]) -> None:
 
 
 def _indexes(entry: str) -> range:
-    _, first, count, stride = map(int, entry.split(":"))
+    _, first, count, stride, _ = map(int, entry.split(":"))
     return range(first, first + count * stride, stride)

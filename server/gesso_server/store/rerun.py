@@ -65,6 +65,8 @@ class Rerun:
         self._rest = 0
         """The index after the members of those that were read."""
         self._turns: Turns
+        self._missing: dict[int, int] = {}
+        """By join, how many of its inputs are run again."""
         self._unreadable = False
         self._forgotten: set[int] = set()
         """Nodes without their value, and joins that have such an input."""
@@ -156,6 +158,8 @@ class Rerun:
             for index in self._again
             if not nodes[index].join
         }
+        found = ((join, len(self._again.intersection(inputs))) for join, inputs in needed.inputs.items())
+        self._missing = {join: count for join, count in found if count}
         self._turns = Turns(Again(nodes, self._again, needed.inputs, needed.standing, lanes), self._limited)
 
     def _drop(self, nodes: dict[int, Record]) -> None:
@@ -190,7 +194,7 @@ class Rerun:
         if index in self._dropped:
             return f"N{'0,0,-,-,0' if join else '0,0,0,-,0,-'}/{_static(text)}"
         if index not in self._again:
-            taken_over = _shifted(text, shift_ms, join=join)
+            taken_over = _shifted(text, shift_ms, join=join, less=self._missing.get(index, 0))
             return _retimed(taken_over, unneeded, unopened) if index in self._turns.waiting else taken_over
         if join:
             return self._opened(index, text)
@@ -330,10 +334,13 @@ def _extent(text: str) -> list[range]:
     return [range(int(first), int(first) + int(count)) for first, count in pairs]
 
 
-def _shifted(text: str, shift_ms: int, *, join: bool) -> str:
+def _shifted(text: str, shift_ms: int, *, join: bool, less: int) -> str:
+    """Return a record with its times moved, of a join with so many inputs less that have ended."""
     dynamic, _, static = text[1:].partition("/")
     parts = dynamic.split(",")
     for at in (4,) if join else (4, 5):
         if at < len(parts) and parts[at] != "-":
             parts[at] = str(int(parts[at]) + shift_ms)
+    if less:
+        parts[1] = str(int(parts[1]) - less)
     return f"{text[0]}{','.join(parts)}/{static}"

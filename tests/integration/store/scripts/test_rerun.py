@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -470,3 +471,41 @@ async def test_member_that_its_link_needs_keeps_the_limit_of_a_join_that_has_end
 
     assert all(sum(each.startswith("m") for each in part) <= 1 for part in found)
     assert set(await rig.states(new)) == {"S"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_limit_holds_wherever_a_canvas_was_cancelled(rig: Rig, seed: int) -> None:
+    """Whatever members have ended, run and wait when it is cancelled, run again it keeps every limit and ends well."""
+    rng = random.Random(seed)  # noqa: S311  no secret
+    most = rng.randrange(1, 4)
+    members: list[Element] = []
+    for number in range(rng.randrange(2, 9)):
+        one, two, three = (call(f"{number}.{part}") for part in range(3))
+        shapes: list[Element] = [
+            one, chain(one, two), chord([one, two], three), limited(one, two, three, most=1),
+            chain(one, chord([two], three)),
+        ]  # fmt: skip
+        members.append(rng.choice(shapes))
+    element = chord([limited(*members, most=most)], call("9.body"))
+    canvas = await rig.submit(element)
+    worker = rig.worker()
+    await worker.hello()
+
+    for _ in range(2):
+        for _ in range(rng.randrange(1, 8)):
+            await worker.take(rng.randrange(1, 4))
+            if worker.held:
+                await worker.report(rng.choice(worker.held))
+        await rig.coordinator.cancellations.canvas(NAMESPACE, canvas.id, terminate=False)
+        await rig.settle()
+        await worker.report(*worker.held)
+        try:
+            canvas = await again(rig, canvas)
+        except NothingFailedError:
+            return
+    while await worker.take(rng.randrange(1, 4)) or worker.held:
+        assert len({name(grant).partition(".")[0] for grant in worker.held}) <= most
+        await worker.report(rng.choice(worker.held))
+
+    assert set(await rig.states(canvas)) == {"S"}
+    assert (await rig.look(canvas))[0].left == 0

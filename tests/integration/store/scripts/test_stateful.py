@@ -28,11 +28,24 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from gesso_server.dispatch.rerun import CanvasActiveError
+from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import Call, Chain, Chord, Element, Group, Plan, Raise
-from gesso_server.store.calls import Frame, Grant, Reported
+from gesso_server.store.calls import Accepted, Frame, Grant, Reported
 from gesso_server.store.embedded import EmbeddedSettings, EmbeddedStore
+from gesso_server.store.rerun import NothingFailedError
 from gesso_server.store.store import Store
-from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, name, quick, source_value, token
+from integration.store.scripts.rig import (
+    NAMESPACE,
+    QUEUE,
+    Canvas,
+    Rig,
+    Worker,
+    name,
+    quick,
+    source_value,
+    token,
+)
 from support.keyspace import Keyspace
 from support.plan_rule import PlanRun
 from support.store_invariants import PARTITION, StoredCanvas, check
@@ -94,6 +107,7 @@ class Delivery(RuleBasedStateMachine):
         """Canvases that were told to do something else than their plan says."""
         self.finals: dict[tuple[str, int], str] = {}
         self.canvases: list[Canvas] = []
+        self.paused = False
 
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         """Wait for a call."""
@@ -138,6 +152,37 @@ class Delivery(RuleBasedStateMachine):
         canvas = self.canvases[which % len(self.canvases)]
         self.disturbed.add(canvas.id)
         self.run(self.rig.partition.cancel_node(NAMESPACE, canvas.id, index, terminate=False))
+
+    @precondition(lambda self: 0 < len(self.canvases) < 6)
+    @rule(which=SOME)
+    def run_again(self, which: int) -> None:
+        """Run a canvas again, and say so once more, if it has ended and anything of it failed."""
+        canvas = self.canvases[which % len(self.canvases)]
+        left = self.run(self.rig.look(canvas))[0].left
+        request = f"again{len(self.canvases)}"
+        try:
+            first, second = (self.run(self._run_again(canvas, request)) for _ in range(2))
+        except CanvasActiveError:
+            assert left
+        except (NothingFailedError, NoValueError):
+            assert not left
+        else:
+            assert first.canvas_id == second.canvas_id
+            new = Canvas(canvas.element, canvas.plan, first)
+            self.disturbed.add(new.id)  # it does a part of its plan
+            self.rig.canvases[new.id] = new
+            self.canvases.append(new)
+
+    async def _run_again(self, canvas: Canvas, request: str) -> Accepted:
+        accepted = await self.rig.coordinator.reruns.run(NAMESPACE, canvas.id, request)
+        assert accepted is not None
+        return accepted
+
+    @rule(paused=st.booleans())
+    def pause(self, paused: bool) -> None:  # noqa: FBT001  as above
+        """Pause the queue, or let it go on."""
+        self.paused = paused
+        self.run(self.rig.partition.pause_queue(NAMESPACE, QUEUE, paused=paused))
 
     @precondition(lambda self: self.canvases)
     @rule(which=SOME, index=SOME)
@@ -318,6 +363,7 @@ class Delivery(RuleBasedStateMachine):
     async def _drive(self) -> None:
         for worker in self.workers:
             await self.rig.partition.leave(worker.id, grace_ms=None)
+        await self.rig.partition.pause_queue(NAMESPACE, QUEUE, paused=False)
         last = self.rig.worker("f" * 16)
         await last.hello()
         for _ in range(40):
@@ -360,9 +406,11 @@ class Delivery(RuleBasedStateMachine):
         await worker.hello()
         await worker.take()
         await self.rig.partition.leave(worker.id, grace_ms=None)
+        for _ in range(3):
+            await self.rig.sweep()  # which removes counts that have come to 0
         keys = await Keyspace.read(self.store.redis)
         kinds = {name.partition(":")[0] for name in keys.under(PARTITION)}
-        assert kinds <= {"clock", "canary", "num", "req", "i", "dead"}
+        assert kinds <= {"clock", "canary", "num", "req", "rerun", "i", "dead"}
 
     async def _pass(self, ms: int) -> None:
         await self.store.redis.incrby(CLOCK, ms)
@@ -371,6 +419,7 @@ class Delivery(RuleBasedStateMachine):
 
     def _exchange(self, worker: Worker, frame: Frame, want: int = 0) -> str:
         reply = self.run(worker.exchange(frame, want=want))
+        assert not (self.paused and reply.grants)
         self.last[worker.session] = (frame, want)
         if reply.status == "U":
             self.last.pop(worker.session)
