@@ -423,7 +423,7 @@ async def test_members_added_later_keep_the_limit_when_run_again(rig: Rig) -> No
     await worker.hello()
     (grant,) = await worker.take()
     extensions, ref = rig.coordinator.extensions, _ref(canvas, grant.index)
-    added = await extensions.additions(NAMESPACE, ref, (0,), [call("added")])
+    added = await extensions.additions(NAMESPACE, ref, ((0,), None), [call("added")])
     await worker.exchange(Frame(reported=[Reported(token(grant), "v", b"m0", 0, added)]))
     (grant,) = await worker.take()
     replacement = await rig.stage_replacement(canvas.id, grant.index, chain(call("r1"), call("r2")))
