@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from gesso_server.ids import CanvasId, NodeRef, Trace
+from gesso_server.store.arguments import loan_args, nodes_args, number_arg
 from gesso_server.store.calls import (
     Accepted,
     AccountNews,
     DeadTask,
     Duties,
-    EndedNode,
     EndedNodes,
     Exchanged,
     Frame,
@@ -47,6 +47,7 @@ from gesso_server.store.records import StoredNode
 from gesso_server.store.replies import (
     contexts_of,
     duties_of,
+    ended_node,
     grant_of,
     known_canvas,
     looked_canvas,
@@ -74,7 +75,7 @@ class Partition:
 
     async def stage(self, canvas_id: CanvasId, nodes: Iterable[StoredNode]) -> None:
         """Keep part of a canvas that does not fit into one call."""
-        await self._call("stage", self._key, [canvas_id, *_flat(nodes)])
+        await self._call("stage", self._key, [canvas_id, *nodes_args(nodes)])
 
     async def check_room(self, namespace: str, nodes: int, quota: int) -> None:
         """Return if a namespace may have so many more nodes open.
@@ -106,10 +107,11 @@ class Partition:
             "submit", self._key,
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
-                new.node_count, _text(new.last), "j" if new.last_is_join else "t", new.member_count, new.trace.text(),
-                new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
+                new.node_count, number_arg(new.last), "j" if new.last_is_join else "t", new.member_count,
+                new.trace.text(), new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
-                *_loan(loan), new.quota, _text(new.deadline_ms), *new.lanes, *new.templates, *_flat(nodes),
+                *loan_args(loan), new.quota, number_arg(new.deadline_ms), *new.lanes, *new.templates,
+                *nodes_args(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
@@ -192,7 +194,12 @@ class Partition:
 
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
-        args: list[bytes | str | int] = [session.session, session.epoch, self._coordinator, _text(grace_ms)]
+        args: list[bytes | str | int] = [
+            session.session,
+            session.epoch,
+            self._coordinator,
+            number_arg(grace_ms),
+        ]
         return duties_of(await self._call("leave", self._key, args))
 
     async def sweep(
@@ -234,7 +241,7 @@ class Partition:
         self, canvas_id: CanvasId, templates: Sequence[bytes | str | int], nodes: Iterable[StoredNode]
     ) -> bool:
         """Keep nodes at reserved indexes. False when there is no such canvas, or it is not active."""
-        args: list[bytes | str | int] = [canvas_id, len(templates) // 2, *templates, *_flat(nodes)]
+        args: list[bytes | str | int] = [canvas_id, len(templates) // 2, *templates, *nodes_args(nodes)]
         return bool(await self._call("grow_stage", self._key, args))
 
     async def grow(self, canvas_id: CanvasId, step: GrowthStep) -> tuple[bool, Duties]:
@@ -362,10 +369,7 @@ class Partition:
     async def revoke_stamps(
         self, namespace: str, values: Sequence[tuple[str, str]], *, ttl_ms: int, terminate: bool
     ) -> bool:
-        """Revoke whatever bears one of these stamps' values, now or later, and tell every coordinator.
-
-        False, and nothing done, if there would be too many. `values` are from 1 to 1,000.
-        """
+        """Revoke what bears one of 1 to 1,000 stamps' values, now or later. False, and nothing done, for too many."""
         args: list[bytes | str | int] = [namespace, ttl_ms, int(terminate)]
         for pair in values:
             args += pair
@@ -479,29 +483,9 @@ class Partition:
         if not reply:
             return None
         trace, created, origin, *flat = reply
-        nodes = [_ended_node(*flat[at : at + 7]) for at in range(0, len(flat), 7)]
+        nodes = [ended_node(*flat[at : at + 7]) for at in range(0, len(flat), 7)]
         return EndedNodes(Trace.parse(trace.decode()), int(created), bool(origin), nodes)
 
     async def times(self, canvas_id: CanvasId, indexes: Sequence[int]) -> list[str]:
         """Return the changing parts of the records of at most 1000 nodes; `records.member_time` reads them."""
         return [text.decode() for text in await self._call("times", self._key, [canvas_id, *indexes])]
-
-
-def _ended_node(*parts: bytes) -> EndedNode:
-    index, record, lane, body, outcome, source, source_body = parts
-    return EndedNode(int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body)
-
-
-def _loan(loan: Loan | None) -> list[bytes | str | int]:
-    if loan is None:
-        return ["", 0, 0, "", 0, 0]
-    who = loan.session
-    return [who.session, who.epoch, loan.seq, secrets.token_hex(6), loan.want, int(loan.others_idle)]
-
-
-def _flat(nodes: Iterable[StoredNode]) -> list[bytes | str | int]:
-    return [part for node in nodes for part in node]
-
-
-def _text(number: int | None) -> int | str:
-    return "" if number is None else number

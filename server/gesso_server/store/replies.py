@@ -11,6 +11,7 @@ from gesso_server.store.calls import (
     CanvasContext,
     Duties,
     Ended,
+    EndedNode,
     Grant,
     Looked,
     LookedCanvas,
@@ -109,3 +110,9 @@ def looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
         finished_ms=optional_number(finished), trace_id=Trace.parse((trace or b"").decode()).trace_id,
         result_ttl_ms=int(ttl or 0),
     )  # fmt: skip
+
+
+def ended_node(*parts: bytes) -> EndedNode:
+    """Read a node that has ended, for its span."""
+    index, record, lane, body, outcome, source, source_body = parts
+    return EndedNode(int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body)

@@ -509,3 +509,18 @@ async def test_limit_holds_wherever_a_canvas_was_cancelled(rig: Rig, seed: int) 
 
     assert set(await rig.states(canvas)) == {"S"}
     assert (await rig.look(canvas))[0].left == 0
+
+
+async def test_expiry_counts_from_when_the_canvas_is_run_again(rig: Rig) -> None:
+    """By the same clock as all else, so that a machine whose clock was set back expires nothing too early."""
+    plain = call("a")
+    old = await rig.submit(replace(plain, lane=plain.lane._replace(timed=True), timing="x60000"))
+    worker = rig.worker()
+    await worker.hello()
+    await run(worker, "a")
+    await rig.store.redis.set("gesso:{0}:clock", 9_000_000_000_000)
+
+    new = await again(rig, old)
+
+    assert await run(worker) == ["a"]
+    assert await rig.states(new) == "S"
