@@ -68,7 +68,7 @@ class Verdict:
 class Load:
     """Threads that send one canvas after the other and wait for each."""
 
-    def __init__(self, app: App, folder: Path, seed: int) -> None:
+    def __init__(self, app: App, folder: Path, seed: int, clients: int = CLIENTS) -> None:
         """Nothing runs yet."""
         self._app = app
         self._ledger = folder / "chaos-ledger"
@@ -78,7 +78,7 @@ class Load:
         self._acknowledged: list[Acknowledged] = []
         self._sent: list[Order] = []
         self._unanswered = 0
-        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(CLIENTS)]
+        self._threads = [threading.Thread(target=self._run, args=(n,), daemon=True) for n in range(clients)]
 
     def start(self) -> None:
         """Begin."""

@@ -1,6 +1,6 @@
 """Under mixed load for half an hour no process and no store grows, and nothing is left when results have expired.
 
-`GESSO_SOAK_MINUTES` says how long; the first sixth warms up.
+`GESSO_SOAK_MINUTES` says how long, and `GESSO_SOAK_CLIENTS` how many send; the first sixth warms up.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def test_nothing_grows_and_nothing_is_left(tmp_path: Path) -> None:
     seconds = float(os.environ.get("GESSO_SOAK_MINUTES", "30")) * 60
     settings = [f"timing.result_ttl={RESULTS_SECONDS}s", f"timing.request_ttl={RESULTS_SECONDS}s"]
     with System(tmp_path, settings=settings) as system, Fleet(system) as fleet:
-        load = Load(fleet.client(), tmp_path, seed=2)
+        clients = int(os.environ.get("GESSO_SOAK_CLIENTS", "6"))
+        load = Load(fleet.client(), tmp_path, seed=2, clients=clients)
         with Redis.from_url(fleet.store.store) as redis:
             measured = probes(fleet, redis)
             samples: dict[str, list[int]] = {name: [] for name in measured}
