@@ -80,7 +80,8 @@ FAULTS: dict[str, Fault] = {
 }
 QUIET = {"nothing", "rolling restart"}
 """After these nothing may have run twice, either."""
-SHORT = ("nothing", "rolling restart", "worker killed", "store killed", "workers' connections silent")
+SHORT = ("rolling restart", "store killed", "workers' connections silent")
+"""The others are tried alone elsewhere (test_worker_death.py, test_coordinator_death.py), and all in the long run."""
 
 
 def run(
