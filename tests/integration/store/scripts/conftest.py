@@ -9,6 +9,7 @@ import pytest
 from gesso_server.config import ServerConfig
 from gesso_server.store.embedded import EmbeddedStore
 from gesso_server.store.store import Store
+from integration.store.scripts.post import Post
 from integration.store.scripts.rig import Rig
 
 
@@ -34,4 +35,15 @@ async def other_store(store: EmbeddedStore, rig: Rig) -> AsyncIterator[Store]:
     connection = Store(store.url, "c2")
     await connection.connect(None)
     yield connection
+    await connection.close()
+
+
+@pytest.fixture(params=[1, 4])
+async def post(store: EmbeddedStore, request: pytest.FixtureRequest) -> AsyncIterator[Post]:
+    """A store with one partition or four, in which time stands."""
+    connection = Store(store.url, "c1")
+    await connection.connect(request.param)
+    post = Post(connection)
+    await post.stop_clocks()
+    yield post
     await connection.close()
