@@ -29,7 +29,8 @@ from gesso_server.store.rerun_turns import Again, Turns, is_limited, unneeded, u
 _ARRIVALS = re.compile(r"\+(\d+)")
 _EXTENT = re.compile(r"e\d+[:.\d]*")
 _RUN = re.compile(r":(\d+)\.(\d+)")
-_REST = re.compile(r"c(\d+)")
+_ENDED = re.compile(r"l|k|u\d")
+_REVOKED = re.compile(r"u\d")
 _TAKEN_OVER = frozenset("SI")
 _OWN_END = frozenset({State.FAILED, State.DEAD, State.REVOKED, State.EXPIRED, State.CANCELLED})
 
@@ -62,8 +63,6 @@ class Rerun:
         """Joins of which only so many members may be under way."""
         self._unneeded: set[int] = set()
         """What joins cancelled that had all they needed."""
-        self._rest = 0
-        """The index after the members of those that were read."""
         self._turns: Turns
         self._missing: dict[int, int] = {}
         """By join, how many of its inputs are run again."""
@@ -97,12 +96,7 @@ class Rerun:
         self.total += 1
         _, source, edges, timing = _static(text).split("|", 3)
         self._unreadable = self._unreadable or timing == "?"
-        if source[:1] in {"f", "F"}:
-            self._instances[_base(timing)] = int(source[1:])
-        if _static(text).startswith("J"):
-            self._read_join(index, text[0], timing)
-        if text[0] == "C" and index < self._rest:
-            self._unneeded.add(index)
+        self._note(index, text, source, timing)
         if text[0] not in _TAKEN_OVER:
             self._failed[index] = text
             if _counts(text) is Counts.QUORUM:
@@ -118,11 +112,13 @@ class Rerun:
             if text[0] == "S" and join in self._arrivals:
                 self._arrivals[join].append((parse_record(text).finish_ms or 0, index))
 
-    def _read_join(self, index: int, state: str, timing: str) -> None:
-        if is_limited(timing):
+    def _note(self, index: int, text: str, source: str, timing: str) -> None:
+        if source[:1] in {"f", "F"}:
+            self._instances[_base(timing)] = int(source[1:])
+        if _static(text).startswith("J") and is_limited(timing):
             self._limited.add(index)
-        if state == "S" and (rest := _REST.search(timing)):
-            self._rest = max(self._rest, index + 1 + int(rest.group(1)))
+        if text[0] == "C" and "k" in timing:
+            self._unneeded.add(index)
 
     # --- deciding ----------------------------------------------------------------------------
 
@@ -195,12 +191,12 @@ class Rerun:
             return f"N{'0,0,-,-,0' if join else '0,0,0,-,0,-'}/{_static(text)}"
         if index not in self._again:
             taken_over = _shifted(text, shift_ms, join=join, less=self._missing.get(index, 0))
-            return _retimed(taken_over, unneeded, unopened) if index in self._turns.waiting else taken_over
+            changes = (unneeded, unopened) if index in self._turns.waiting else ()
+            return _retimed(taken_over, _not_revoked, *changes) if join else taken_over
         if join:
             return self._opened(index, text)
-        if index in self._waiting:
-            return f"P0,0,0/{_static(text)}"
-        return f"W/{_static(text)}"
+        static = _retimed(_static(text), _wanted)
+        return f"P0,0,0/{static}" if index in self._waiting else f"W/{static}"
 
     def _opened(self, index: int, text: str) -> str:
         succeeded, ended = self._arrived.get(index, (0, 0))
@@ -208,7 +204,7 @@ class Rerun:
         last = text[1:].partition("/")[0].split(",")[3]
         if last != "-" and int(last) in self._failed:
             last = "-"
-        return f"O{succeeded},{ended},-,{last}/{head}|{unopened(timing.lstrip('l'))}"
+        return f"O{succeeded},{ended},-,{last}/{head}|{unopened(_wanted(timing))}"
 
     def pieces(self) -> Iterator[RerunPiece]:
         """Yield what the new canvas begins with besides its records."""
@@ -303,6 +299,16 @@ class _Needed:
 
 def _static(text: str) -> str:
     return text.partition("/")[2]
+
+
+def _wanted(timing: str) -> str:
+    """Return the timing that a node had before it was overdue, revoked or not needed any more."""
+    return _ENDED.sub("", timing)
+
+
+def _not_revoked(timing: str) -> str:
+    """Return the timing of a join that has ended and to which members may come."""
+    return _REVOKED.sub("", timing)
 
 
 def _retimed(text: str, *changes: Callable[[str], str]) -> str:

@@ -58,11 +58,13 @@ redis.register_function{function_name = '@LIBRARY@_grow_join', callback = functi
   redis.call('HSET', meta, 'step', ARGV[3])
   local join = nodes.get(call, canvas.id, tonumber(ARGV[4]))
   canvases.add(call, canvas, tonumber(ARGV[9]), tonumber(ARGV[5]))
-  graph.annex(call, canvas, join, tonumber(ARGV[9]), tonumber(ARGV[5]))
+  members.annex(call, canvas, join, tonumber(ARGV[9]), tonumber(ARGV[5]))
   joins.add_inputs(call, canvas, ARGV[4], ARGV[6])
   local source = string.match(join.source, '%d+')
-  graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])
-  if turns.limited(join) then turns.add(call, canvas, join, ARGV[10]) end
+  if not members.turn_away(call, canvas, join, tonumber(ARGV[9]), tonumber(ARGV[5])) then
+    graph.behind(call, canvas, source and nodes.get(call, canvas.id, tonumber(source)), ARGV[7])
+    if turns.limited(join) then turns.add(call, canvas, join, ARGV[10]) end
+  end
   graph.settle(call)
   if ARGV[8] == '1' then
     joins.seal(call, canvas, join, not source or nodes.get(call, canvas.id, tonumber(source)).state == 'S')

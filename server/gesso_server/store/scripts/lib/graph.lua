@@ -27,10 +27,7 @@ end
 -- End a join; members that it no longer needs are cancelled if it says so.
 local function finish_join(call, canvas, join, state, cause)
   finish(call, canvas, join, state, cause)
-  local behind = string.match(join.timing, 'c(%d+)')
-  if behind then
-    call.agenda[#call.agenda + 1] = {op = 'cancel', canvas = canvas, args = {join.index + 1, behind, 1, 'C', '-'}}
-  end
+  members.dismiss(call, canvas, join)
 end
 
 -- A join has what it needs, or can no longer get it. `state` and `cause` are those of the input that came.
@@ -192,49 +189,20 @@ function graph.answered(call, canvas, node)
   redis.call('HDEL', keys.told(call.K, sid), canvas.id .. ':' .. node.index)
 end
 
--- Put the nodes that belong to a node on the agenda: a join's members, or what a replaced task was replaced with.
-local function reach(call, canvas, node, op, letter)
-  local own, rest = string.match(node.timing, 'e(%d+)([:.%d]*)')
-  if not own then return end
-  local agenda = call.agenda
-  if own ~= '0' then
-    agenda[#agenda + 1] = {op = op, canvas = canvas, args = {node.index + 1, own, 1, letter, node.index + 1}}
-  end
-  for first, count in string.gmatch(rest, ':(%d+)%.(%d+)') do
-    agenda[#agenda + 1] = {op = op, canvas = canvas, args = {first, count, 1, letter, first}}
-  end
-end
-
-local MOST_ANNEXED = 1000 -- characters: members that come later than so many scattered runs are revoked one by one
-
--- Take note that a run of nodes belongs to a node, see `reach`.
-function graph.annex(call, canvas, node, first, count)
-  if count == 0 then return end
-  local before, own, rest, after = string.match(node.timing, '^(.-)e(%d+)([:.%d]*)(.*)$')
-  if not before then
-    before, after = string.match(node.timing, '^(p?)(.*)$') -- a permit's mark stands in front
-    own, rest = '0', ''
-  end
-  local others, last, length = string.match(rest, '^(.*):(%d+)%.(%d+)$')
-  if last and tonumber(last) + tonumber(length) == first then
-    rest = others .. ':' .. last .. '.' .. (tonumber(length) + count)
-  elseif #rest < MOST_ANNEXED then
-    rest = rest .. ':' .. first .. '.' .. count
-  end
-  node.timing = before .. 'e' .. own .. rest .. after
-  nodes.touch(call, canvas.id, node)
-end
-
 -- Cancel a slice of a run: what waits ends, what runs is told. Edges are not taken: the run has all that is behind.
+-- `letter` is K to kill what runs; N when it is not needed any more, and says so (k in its timing); else C.
 local function cancel_run(call, canvas, first, count, stride, letter)
   local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
   nodes.prefetch(call, canvas.id, slice)
   for _, index in ipairs(slice) do
     local node = nodes.get(call, canvas.id, index)
+    if node and letter == 'N' and not FINAL[node.state] and not string.find(node.timing, 'k', 1, true) then
+      node.timing = string.gsub(node.timing, '^p?', '%0k', 1)
+    end
     if node and HELD[node.state] then
       cancel_held(call, canvas, node, 'Q', letter == 'K')
     elseif node and not FINAL[node.state] then
-      if node.state == 'P' then reach(call, canvas, node, 'cancel', letter) end
+      if node.state == 'P' then members.reach(call, canvas, node, 'cancel', letter) end
       finish(call, canvas, node, 'C', '-')
     end
   end
@@ -257,7 +225,7 @@ end
 -- Revoke one task, which is then a failure of its own; what it was replaced with is cancelled.
 local function revoke_task(call, canvas, node, letter)
   if HELD[node.state] then return cancel_held(call, canvas, node, 'K', letter == 'K') end
-  if node.state == 'P' then reach(call, canvas, node, 'cancel', letter) end
+  if node.state == 'P' then members.reach(call, canvas, node, 'cancel', letter) end
   finish(call, canvas, node, 'V', '-')
 end
 
@@ -324,6 +292,8 @@ local function work(call, item)
     done = cancel_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4])
   elseif item.op == 'grown' then
     done = cancel_grown(call, canvas, tonumber(a[1]), a[4])
+  elseif item.op == 'scattered' then
+    done = members.reach_scattered(call, canvas, tonumber(a[1]), tonumber(a[2]), a[4], tonumber(a[5]), a[6])
   elseif item.op == 'revoke' then
     done = revoke_run(call, canvas, tonumber(a[1]), tonumber(a[2]), tonumber(a[3]), a[4], tonumber(a[5]))
   elseif item.op == 'restart' then
@@ -409,7 +379,8 @@ function graph.revoke(call, canvas, node, terminate)
     return true
   end
   if FINAL[node.state] and node.ended >= node.total then return false end
-  reach(call, canvas, node, 'revoke', letter)
+  members.disown(call, canvas, node, terminate)
+  members.reach(call, canvas, node, 'revoke', letter)
   if not FINAL[node.state] and node.total == 0 then finish(call, canvas, node, 'V', '-') end
   return true
 end

@@ -56,6 +56,7 @@ function keys.ids(K, cid) return K .. ':c:' .. cid .. ':i' end              -- h
 function keys.ready(K, cid, queue, prio) return K .. ':c:' .. cid .. ':q:' .. queue .. ':' .. prio end -- list: entries
 function keys.templates(K, cid) return K .. ':c:' .. cid .. ':t' end          -- hash: see lib/templates.lua
 function keys.grown(K, cid) return K .. ':c:' .. cid .. ':g' end              -- list: first,count of the nodes that were added and count
+function keys.scattered(K, cid) return K .. ':c:' .. cid .. ':e' end          -- zset: first.count -> index, see lib/members.lua
 function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index end -- list: inputs of a quorum, as they came
 function keys.turns(K, cid, index) return K .. ':c:' .. cid .. ':u:' .. index end -- list: members that wait, see lib/turns.lua
 function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends

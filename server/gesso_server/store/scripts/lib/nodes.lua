@@ -23,6 +23,7 @@
 -- deadline has ended it, t<ms> deadline, c<count> nodes
 -- behind it that are cancelled when it no longer needs them, o while it grows; e<count>[:first.count] of both: the nodes
 -- behind it that belong to its members, and runs of nodes that came later, as members or in the place of a replaced task;
+-- u0, u1 of a join that was revoked (lib/members.lua); k of both when a join cancelled it that has succeeded without it;
 -- f<most>[.<under way>] of a join: members that may be under way at one time (lib/turns.lua);
 -- g of a join when its span tells of all inside it; s<join> of both when the span of that join tells of it
 -- (lib/canvases.lua), r<node> when it begins the canvas that replaces that node;

@@ -47,17 +47,18 @@ local function extend(call, canvas, node, text)
     if op == 'replace' then
       replaced = true
       node.state = 'P'
-      graph.annex(call, canvas, node, tonumber(first), tonumber(count))
+      members.annex(call, canvas, node, tonumber(first), tonumber(count))
       nodes.touch(call, canvas.id, node)
     else
       local join, lasts = string.match(last, '^(%d+)/(.+)$')
       local group = nodes.get(call, canvas.id, tonumber(join))
-      if group then graph.annex(call, canvas, group, tonumber(first), tonumber(count)) end
+      if group then members.annex(call, canvas, group, tonumber(first), tonumber(count)) end
       joins.add_inputs(call, canvas, join, lasts)
-      join = nodes.get(call, canvas.id, tonumber(join))
-      if join and turns.limited(join) then
+      if group and members.turn_away(call, canvas, group, tonumber(first), tonumber(count)) then
+        edges = ''
+      elseif group and turns.limited(group) then
         local last, begin = string.match(lasts, '^%d+'), string.gsub(edges, ';', '&')
-        turns.add(call, canvas, join, table.concat({1, count, last, begin}, ','))
+        turns.add(call, canvas, group, table.concat({1, count, last, begin}, ','))
         edges = ''
       end
     end

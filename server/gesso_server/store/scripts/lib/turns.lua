@@ -45,8 +45,10 @@ function turns.go_on(call, canvas, join)
   local most, busy = places(join)
   if not busy or canvas.state == 'C' then return end
   local list, taken = keys.turns(call.K, canvas.id, join.index), busy
-  -- Those that a join without need of them cancels are not begun any more.
-  local cancelled = FINAL[join.state] and string.match(join.timing, 'c(%d+)')
+  if FINAL[join.state] and string.find(join.timing, 'c%d') then
+    redis.call('UNLINK', list) -- it needs them no more, and cancels them
+    return
+  end
   while taken < most do
     if call.budget <= 0 then
       call.agenda[#call.agenda + 1] = {op = 'turn', canvas = canvas, args = {join.index, 1, 1}}
@@ -56,17 +58,15 @@ function turns.go_on(call, canvas, join)
     if not entry then break end
     call.budget = call.budget - 1
     local count, size, last, edges = parsed(entry)
-    if not cancelled or last > join.index + tonumber(cancelled) then
-      if count > 1 then
-        redis.call('LPUSH', list, table.concat({count - 1, size, last + size, moved(edges, size)}, ','))
-      end
-      for kind, first, run, stride, lane in string.gmatch(edges, '%f[~>)]([>)])(%d+),(%d+),(%d+),?(%d*)') do
-        call.agenda[#call.agenda + 1] =
-          {op = kind == '>' and 'take' or 'open', canvas = canvas, args = {first, run, stride, lane}}
-      end
-      local node = nodes.get(call, canvas.id, last)
-      if node and not FINAL[node.state] then taken = taken + 1 end
+    if count > 1 then
+      redis.call('LPUSH', list, table.concat({count - 1, size, last + size, moved(edges, size)}, ','))
     end
+    for kind, first, run, stride, lane in string.gmatch(edges, '%f[~>)]([>)])(%d+),(%d+),(%d+),?(%d*)') do
+      call.agenda[#call.agenda + 1] =
+        {op = kind == '>' and 'take' or 'open', canvas = canvas, args = {first, run, stride, lane}}
+    end
+    local node = nodes.get(call, canvas.id, last)
+    if node and not FINAL[node.state] then taken = taken + 1 end
   end
   if taken ~= busy then occupy(call, canvas, join, taken) end
 end
