@@ -12,7 +12,7 @@ from grpc import aio
 
 from gesso.errors import Reject
 from gesso.failure import Classes
-from gesso.v1.worker_service_pb2 import ReadInputRequest
+from gesso.v1.worker_service_pb2 import ReadInputRequest, Token
 from gesso.v1.worker_service_pb2_grpc import WorkerServiceStub
 from gesso.values import ValueReader
 from gesso_worker.backoff import Backoff
@@ -51,12 +51,12 @@ class InputReader:
         self._session_id = session_id
         self._loop = asyncio.get_running_loop()
 
-    def read_from_thread(self, node_id: str) -> Any:
+    def read_from_thread(self, node_id: str, token: Token) -> Any:
         """As `read`, for a thread other than the event loop's."""
-        return asyncio.run_coroutine_threadsafe(self.read(node_id), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self.read(node_id, token), self._loop).result()
 
-    async def read(self, node_id: str) -> Any:
-        """Return the value of a node.
+    async def read(self, node_id: str, token: Token) -> Any:
+        """Return the value of a node, which is the input of an attempt.
 
         Raises:
             InputUnavailable: If the coordinator does not give it out.
@@ -68,7 +68,7 @@ class InputReader:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 while True:
                     try:
-                        return await self._read_once(node_id)
+                        return await self._read_once(node_id, token)
                     except aio.AioRpcError as error:
                         if error.code() in _FINAL_CODES:
                             raise InputUnavailable(f"The input cannot be read: {error.details()}") from error
@@ -76,10 +76,10 @@ class InputReader:
         except TimeoutError:
             raise Reject("no coordinator gave out the input", requeue=True) from None
 
-    async def _read_once(self, node_id: str) -> Any:
+    async def _read_once(self, node_id: str, token: Token) -> Any:
         stub = WorkerServiceStub(await self._channel())
         value = ValueReader(self._classes)
-        request = ReadInputRequest(session_id=self._session_id, node_id=node_id)
+        request = ReadInputRequest(session_id=self._session_id, node_id=node_id, token=token)
         async for response in stub.ReadInput(request, timeout=_PATIENCE_SECONDS):
             value.feed(response.items)
         return value.value

@@ -21,7 +21,7 @@ from gesso.errors import TaskPredicate
 from gesso.limits import Limit
 from gesso.request import Asked, Request, current_request
 from gesso.task import Task
-from gesso.v1.worker_service_pb2 import Assignment, Outcome
+from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token
 from gesso_telemetry.stamped import StampedTracer
 from gesso_worker import interruption, outcomes
 from gesso_worker.arguments import Arguments, arguments_of, items_of, stored_arguments
@@ -48,11 +48,11 @@ class _Function:
 class Inputs(Protocol):
     """Where inputs are read that are too large for an assignment."""
 
-    def read_from_thread(self, node_id: str) -> Any:
-        """Return the value of a node, in a thread of its own."""
+    def read_from_thread(self, node_id: str, token: Token) -> Any:
+        """Return the value of a node, the input of an attempt, in a thread of its own."""
 
-    async def read(self, node_id: str) -> Any:
-        """Return the value of a node, on the event loop."""
+    async def read(self, node_id: str, token: Token) -> Any:
+        """Return the value of a node, the input of an attempt, on the event loop."""
 
 
 class Runner:
@@ -95,7 +95,8 @@ class Runner:
             return self._unknown(assignment)
         told = lifecycle.listened_to(function.task)
         try:
-            elsewhere = self._inputs.read_from_thread(node) if (node := _input_node(assignment)) else None
+            node, token = _input_node(assignment), assignment.token
+            elsewhere = self._inputs.read_from_thread(node, token) if node else None
             calls = self._calls(job, function, elsewhere)
             if told:
                 lifecycle.begin(function.task, _request())
@@ -120,7 +121,8 @@ class Runner:
         function = self._functions[assignment.signature.task]
         told = lifecycle.listened_to(function.task)
         try:
-            elsewhere = await self._inputs.read(node) if (node := _input_node(assignment)) else None
+            node, token = _input_node(assignment), assignment.token
+            elsewhere = await self._inputs.read(node, token) if node else None
             calls = self._calls(job, function, elsewhere)
             if told:
                 lifecycle.begin(function.task, _request())

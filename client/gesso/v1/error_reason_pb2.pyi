@@ -50,6 +50,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CANVAS_ACTIVE: _ClassVar[ErrorReason]
     ERROR_REASON_NOTHING_FAILED: _ClassVar[ErrorReason]
     ERROR_REASON_CANVAS_INCOMPLETE: _ClassVar[ErrorReason]
+    ERROR_REASON_NOT_HELD: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
 ERROR_REASON_CANVAS_REQUIRED: ErrorReason
@@ -94,3 +95,4 @@ ERROR_REASON_BAD_LIMIT_KEY: ErrorReason
 ERROR_REASON_CANVAS_ACTIVE: ErrorReason
 ERROR_REASON_NOTHING_FAILED: ErrorReason
 ERROR_REASON_CANVAS_INCOMPLETE: ErrorReason
+ERROR_REASON_NOT_HELD: ErrorReason

@@ -269,12 +269,14 @@ class Assignment(_message.Message):
     def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., task_id: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., values: _Optional[_Union[_payload_pb2.PayloadList, _Mapping]] = ..., elsewhere: _Optional[_Union[Assignment.InputElsewhere, _Mapping]] = ..., failed: _Optional[_Union[Assignment.FailedTask, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., root_id: _Optional[str] = ..., parent_id: _Optional[str] = ..., group_id: _Optional[str] = ..., failure_count: _Optional[int] = ..., tracestate: _Optional[str] = ..., iteration: _Optional[_Union[Assignment.Iteration, str]] = ..., group_ids: _Optional[_Iterable[str]] = ..., sampled: bool = ...) -> None: ...
 
 class ReadInputRequest(_message.Message):
-    __slots__ = ("session_id", "node_id")
+    __slots__ = ("session_id", "node_id", "token")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     node_id: str
-    def __init__(self, session_id: _Optional[str] = ..., node_id: _Optional[str] = ...) -> None: ...
+    token: Token
+    def __init__(self, session_id: _Optional[str] = ..., node_id: _Optional[str] = ..., token: _Optional[_Union[Token, _Mapping]] = ...) -> None: ...
 
 class ReadInputResponse(_message.Message):
     __slots__ = ("items",)

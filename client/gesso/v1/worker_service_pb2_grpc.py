@@ -79,7 +79,8 @@ class WorkerServiceServicer(object):
 
     def ReadInput(self, request, context):
         """Reads a value that was too large for an assignment. The same as CoordinatorService.ReadValue, for the
-        input of a task that this session holds.
+        input of a task that this session holds, and nothing else: of any other node, and for an attempt that the session holds
+        no more, the answer is FAILED_PRECONDITION with the reason NOT_HELD.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

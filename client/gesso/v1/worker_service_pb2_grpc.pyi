@@ -57,7 +57,8 @@ class WorkerServiceStub:
     """
     ReadInput: _grpc.UnaryStreamMultiCallable[_worker_service_pb2.ReadInputRequest, _worker_service_pb2.ReadInputResponse]
     """Reads a value that was too large for an assignment. The same as CoordinatorService.ReadValue, for the
-    input of a task that this session holds.
+    input of a task that this session holds, and nothing else: of any other node, and for an attempt that the session holds
+    no more, the answer is FAILED_PRECONDITION with the reason NOT_HELD.
     """
 
 @_typing.type_check_only
@@ -89,7 +90,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     """
     ReadInput: _aio.UnaryStreamMultiCallable[_worker_service_pb2.ReadInputRequest, _worker_service_pb2.ReadInputResponse]  # type: ignore[assignment]
     """Reads a value that was too large for an assignment. The same as CoordinatorService.ReadValue, for the
-    input of a task that this session holds.
+    input of a task that this session holds, and nothing else: of any other node, and for an attempt that the session holds
+    no more, the answer is FAILED_PRECONDITION with the reason NOT_HELD.
     """
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -130,7 +132,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_worker_service_pb2.ReadInputResponse], _abc.AsyncIterator[_worker_service_pb2.ReadInputResponse]]:
         """Reads a value that was too large for an assignment. The same as CoordinatorService.ReadValue, for the
-        input of a task that this session holds.
+        input of a task that this session holds, and nothing else: of any other node, and for an attempt that the session holds
+        no more, the answer is FAILED_PRECONDITION with the reason NOT_HELD.
         """
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -64,6 +64,14 @@ class Work:
         ref = parse_node_id(request.node_id)
         if ref is None:
             raise invalid("BAD_ID", "a node's id is its canvas's id, a hyphen and a number", "node_id")
+        if not _SESSION.fullmatch(request.session_id):
+            raise invalid("BAD_ID", _SESSION_TEXT, "session_id")
+        token = _token(request.token)
+        partition = self._coordinator.store.partition_of(ref.canvas_id)
+        held = token.canvas_id == ref.canvas_id and partition is not None
+        if not held or not await partition.takes(request.session_id, token, ref.index):
+            text = "the session does not hold this attempt, or the node is not its input"
+            raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_HELD", text)
         async for items in self._canvases.value(ref, for_client=False):
             yield pb.ReadInputResponse(items=items)
 

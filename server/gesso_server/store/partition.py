@@ -421,6 +421,10 @@ class Partition:
             args += (name, epoch, granted, heard)
         return duties_of(await self._call("limits_receive", self._key, args))
 
+    async def takes(self, session: str, token: TokenRef, source: int) -> bool:
+        """Whether a session holds an attempt of a task that takes the value of the node `source`."""
+        return bool(await self._call("takes", self._key, [session, *token, source]))
+
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
         return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]

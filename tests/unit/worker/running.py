@@ -22,15 +22,16 @@ ABSENT = "lost"
 class OneInput:
     """Inputs that are elsewhere: one is there, the other is not."""
 
-    def read_from_thread(self, node_id: str) -> Any:
+    def read_from_thread(self, node_id: str, token: Token) -> Any:
         """Return the one."""
+        assert token == TOKEN
         if node_id == ABSENT:
             raise InputUnavailable("it is not there")
         return f"value of {node_id}"
 
-    async def read(self, node_id: str) -> Any:
+    async def read(self, node_id: str, token: Token) -> Any:
         """As `read_from_thread`."""
-        return self.read_from_thread(node_id)
+        return self.read_from_thread(node_id, token)
 
 
 def run(function: Callable[..., Any], /, *args: Any, bind: bool = False, **fields: Any) -> Outcome:

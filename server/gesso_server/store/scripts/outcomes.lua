@@ -23,6 +23,22 @@ redis.register_function{function_name = '@LIBRARY@_outcomes', flags = {'no-write
   return list
 end}
 
+-- The node whose value a task takes, as text; nil for none.
+local function input_of(K, cid, index)
+  local record = redis.call('HGET', keys.nodes(K, cid, math.floor(tonumber(index) / CHUNK)), index) or ''
+  local letter, source = string.match(record, '^[^/]*/[^|]*|([TJ])(%d+)|')
+  local value = letter == 'T' and kept(K, cid, keys.results, source) or ''
+  return string.sub(value, 1, 1) == '\0' and string.sub(value, 2) or source
+end
+
+-- takes: KEYS[1] partition  ARGV[1] session  [2] canvas  [3] index  [4] attempt  [5] nonce  [6] index of another node
+-- Returns 1 if the session holds that attempt, and the task takes the value of the other node; else 0.
+redis.register_function{function_name = '@LIBRARY@_takes', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
+  local held = redis.call('HGET', keys.held(KEYS[1], ARGV[1]), ARGV[2] .. ':' .. ARGV[3])
+  local same = held and string.match(held, '^(%d+,%x+),') == ARGV[4] .. ',' .. ARGV[5]
+  return same and input_of(KEYS[1], ARGV[2], ARGV[3]) == ARGV[6] and 1 or 0
+end}
+
 -- arrivals: KEYS[1] partition  ARGV[1] canvas  [2] index of a join that needs a quorum  [3] count
 -- Returns the first inputs that succeeded, in that order.
 redis.register_function{function_name = '@LIBRARY@_arrivals', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
