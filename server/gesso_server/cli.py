@@ -69,6 +69,12 @@ def command(  # noqa: PLR0913 - an option is an argument here
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen off loopback, without TLS and credentials.")
     ] = False,
+    reflection: Annotated[
+        bool | None,
+        typer.Option(
+            help="Tell anyone who asks what can be called (gRPC reflection).", show_default="on loopback only"
+        ),
+    ] = None,
     durability: Annotated[
         str,
         typer.Option(
@@ -146,7 +152,7 @@ def command(  # noqa: PLR0913 - an option is an argument here
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
     config = ServerConfig(
-        address=address, store=store, data=data, partitions=partitions, insecure=insecure,
+        address=address, store=store, data=data, partitions=partitions, insecure=insecure, reflection=reflection,
         fsync=durability == "fsync", replicas=int(wanted["replicas"] or 0), limits=found.limits, timing=found.timing,
         routes=_routes(route or [], routes), tracing=found.tracing,
     )  # fmt: skip

@@ -117,6 +117,8 @@ class ServerConfig:
     """How many partitions the store has; None for what it was set up with, or 1, or 64 on a cluster."""
     insecure: bool = False
     """Whether to listen off loopback without TLS and credentials."""
+    reflection: bool | None = None
+    """Whether the service tells anyone its contract (gRPC server reflection). None for on loopback only."""
     fsync: bool = False
     """Whether every acknowledged change must be on the store's disk."""
     replicas: int = 0

@@ -1,7 +1,7 @@
 """Where a coordinator listens.
 
 Off loopback without TLS and credentials it refuses to, unless it was told to in so many words: whoever reaches the port
-can run any registered task.
+can run any registered task. There it does not tell its contract either, unless it was told to.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def check_address(address: str, *, insecure: bool) -> None:
     Raises:
         ListenRefusedError: If it is not `HOST:PORT`, or not loopback and `insecure` is not set.
     """
-    host, colon, port = address.rpartition(":")
+    _, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
         message = f"An address is HOST:PORT, such as localhost:7365, not {address!r}."
         raise ListenRefusedError(message)
-    if not insecure and not _is_loopback(host.strip("[]")):
+    if not insecure and not is_loopback(address):
         message = (
             f"{address} can be reached from other machines, and whoever reaches it can run any task. "
             "Listen on localhost, or say --insecure if something in front of it (a mesh, a firewall) keeps others out; "
@@ -32,7 +32,9 @@ def check_address(address: str, *, insecure: bool) -> None:
         raise ListenRefusedError(message)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(address: str) -> bool:
+    """Whether nobody but this machine can reach an address."""
+    host = address.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True
     try:

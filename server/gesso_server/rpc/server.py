@@ -17,7 +17,7 @@ from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.conversation import Conversations
 from gesso_server.rpc.dead_letters import DeadLetters
 from gesso_server.rpc.limits import Limits
-from gesso_server.rpc.listener import ListenRefusedError, check_address
+from gesso_server.rpc.listener import ListenRefusedError, check_address, is_loopback
 from gesso_server.rpc.queues import Queues
 from gesso_server.rpc.service import handlers
 from gesso_server.rpc.spans import NodeSpans
@@ -88,10 +88,12 @@ class Server:
         for descriptor, servicer in services.items():
             self._server.add_generic_rpc_handlers((handlers(descriptor, servicer),))
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        names = [descriptor.full_name for descriptor in services]
-        reflection.enable_server_reflection(
-            [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        config = coordinator.config
+        if is_loopback(config.address) if config.reflection is None else config.reflection:
+            names = [descriptor.full_name for descriptor in services]
+            reflection.enable_server_reflection(
+                [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
+            )
 
     async def start(self) -> str:
         """Listen; return the address, with the port that was free if none was asked for.

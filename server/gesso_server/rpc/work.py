@@ -68,8 +68,8 @@ class Work:
             raise invalid("BAD_ID", _SESSION_TEXT, "session_id")
         token = _token(request.token)
         partition = self._coordinator.store.partition_of(ref.canvas_id)
-        held = token.canvas_id == ref.canvas_id and partition is not None
-        if not held or not await partition.takes(request.session_id, token, ref.index):
+        same = token.canvas_id == ref.canvas_id
+        if partition is None or not same or not await partition.takes(request.session_id, token, ref.index):
             text = "the session does not hold this attempt, or the node is not its input"
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_HELD", text)
         async for items in self._canvases.value(ref, for_client=False):

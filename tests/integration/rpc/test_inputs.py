@@ -107,18 +107,18 @@ async def test_nobody_else_reads_it_and_nothing_else_is_read(
 
 
 @pytest.mark.parametrize(
-    ("fields", "path"),
+    ("session", "node", "path"),
     [
-        ({"session_id": SESSION, "node_id": "x"}, "node_id"),
-        ({"session_id": "short", "node_id": f"{'0' * 32}-0"}, "session_id"),
-        ({"session_id": SESSION, "node_id": f"{'0' * 32}-0"}, "token.node_id"),
+        (SESSION, "x", "node_id"),
+        ("short", f"{'0' * 32}-0", "session_id"),
+        (SESSION, f"{'0' * 32}-0", "token.node_id"),
     ],
 )
 async def test_request_that_names_no_attempt_is_refused(
-    channel: grpc.aio.Channel, fields: dict[str, str], path: str
+    channel: grpc.aio.Channel, session: str, node: str, path: str
 ) -> None:
     """The path says what is wrong."""
-    found = await read_input(channel, pb.ReadInputRequest(**fields))
+    found = await read_input(channel, pb.ReadInputRequest(session_id=session, node_id=node))
 
     assert isinstance(found, grpc.aio.AioRpcError)
     assert read(found)[:3] == (grpc.StatusCode.INVALID_ARGUMENT, "BAD_ID", path)
