@@ -141,17 +141,24 @@ class Coordinator:
             hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called, standstill
         )
         session.others_idle = lambda it, number: self.registry.another_idle(it, number) is not None
+        session.hand_on = self._hand_on
         self.registry.add(session)
         try:
             yield session, welcomes
         finally:
             self.registry.discard(session)
+            session.retire()
             await self._leave(session)
 
     def _called(self, session: Session, partition: Partition, reply: Exchanged) -> None:
         self._desk.see_to(partition, reply.duties)
-        if reply.more and (other := self.registry.another_idle(session, partition.number)):
-            other.wake(partition.number)
+        if reply.more:
+            self._hand_on(session, partition.number)
+
+    def _hand_on(self, session: Session, partition: int) -> None:
+        """Let another session that waits for work of the same queues ask for what one does not take."""
+        if other := self.registry.another_idle(session, partition):
+            other.wake(partition)
 
     async def _leave(self, session: Session) -> None:
         grace = None if session.said_goodbye else self.config.timing.grace // _MS

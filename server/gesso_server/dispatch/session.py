@@ -100,6 +100,8 @@ class Session:
         self.queues = queues
         self.credits = 0
         self.others_idle: Callable[[Session, int], bool] = lambda _session, _partition: False
+        self.hand_on: Callable[[Session, int], None] = lambda _session, _partition: None
+        """Lets another session ask a partition for work in its place."""
         self.standstill = standstill
         self._partitions = partitions
         self._called = called
@@ -128,11 +130,12 @@ class Session:
 
     def idle_in(self, partition: int) -> bool:
         """Whether it could take work of a partition that had none when it last asked."""
-        return self.credits > 0 and partition not in self._hungry and not self._full
+        leaving = self._full or self._draining or self._lost
+        return self.credits > 0 and partition not in self._hungry and not leaving
 
     def can_borrow(self, partition: int) -> bool:
         """Whether a submission may grant it tasks in its own call."""
-        return self.idle_in(partition) and not self._locks[partition].locked() and not self._draining
+        return self.idle_in(partition) and not self._locks[partition].locked()
 
     async def lend(self, partition: int, submit: Submit) -> tuple[Accepted, Exchanged | None] | None:
         """Let a submission grant the session what can run at once, in its own call; return what it returned.
@@ -213,17 +216,26 @@ class Session:
     def close(self) -> None:
         """Let `exchange` end once it has settled what has come."""
         self._closed = True
+        self.retire()
         self._event.set()
 
     def lose(self) -> None:
         """Let `exchange` raise: the store does not know the session any more."""
         self._lost = True
+        self.retire()
         self._event.set()
 
     def drain(self) -> None:
         """Ask the worker to move to another coordinator; it gets nothing more here."""
         self._draining = True
+        self.retire()
         self._event.set()
+
+    def retire(self) -> None:
+        """Ask for no work any more: what it was woken for, and has not asked for, another session asks for."""
+        hungry, self._hungry = self._hungry, set()
+        for number in hungry if self.credits > 0 else ():
+            self.hand_on(self, number)
 
     async def exchange(self) -> Outgoing | None:
         """Wait until there is something to tell the worker, and return it. None when the stream has ended.
