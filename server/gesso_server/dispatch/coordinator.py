@@ -39,7 +39,7 @@ from gesso_server.store.calls import (
     Wake,
     Welcomed,
 )
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
 from gesso_telemetry.stamped import StampedTracer
@@ -167,7 +167,7 @@ class Coordinator:
             try:
                 self._desk.see_to(partition, await partition.leave(session.id, grace_ms=grace))
             except StoreError as error:
-                _log.warning("leave.failed session=%s reason=%s", session.id.session, error)
+                _log.log(level_of(error), "leave.failed session=%s reason=%s", session.id.session, error)
 
         await asyncio.gather(*map(leave, self.store.partitions))
 
@@ -178,7 +178,7 @@ class Coordinator:
             try:
                 renewed = await partition.renew(names(sessions), lease_ms=timing.lease // _MS)
             except StoreError as error:
-                _log.warning("renew.failed partition=%d reason=%s", partition.number, error)
+                _log.log(level_of(error), "renew.failed partition=%d reason=%s", partition.number, error)
                 return
             for session in sessions:
                 if session.id.session in renewed.unknown:
@@ -227,11 +227,13 @@ class Coordinator:
                 _log.warning("signal.unknown partition=%d", number)
 
     async def _reload(self) -> None:
-        """Read what is revoked whenever it has changed."""
+        """Read what is revoked whenever it has changed; again, if the store does not answer."""
         while True:
             await self._revoked.wait()
             self._revoked.clear()
-            await self.revocations.reload()
+            if not await self.revocations.reload():
+                await asyncio.sleep(self.config.timing.sweep / timedelta(seconds=1))
+                self._revoked.set()
 
     async def _recheck(self) -> None:
         while True:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.plan import Run
 from gesso_server.store.calls import EndedNode
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.partition import Partition
 from gesso_server.store.records import MemberTime, Record, member_time, parse_join_body, parse_record
 
@@ -106,7 +106,11 @@ class Ends:
             try:
                 told = await self._tell_some(partition, canvas_id, indexes[at : at + _NODES_PER_CALL])
             except StoreError as error:
-                _log.warning("spans.delayed", extra={"partition": partition.number, "reason": str(error)})
+                _log.log(
+                    level_of(error),
+                    "spans.delayed",
+                    extra={"partition": partition.number, "reason": str(error)},
+                )
                 tries += 1
                 await asyncio.sleep(_PAUSE_S)
                 continue

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, TypeVar
 
 from gesso_server.store.calls import AccountNews, Duties, PermitDelivery
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.limits import Limit, LimitTable
 from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
@@ -133,7 +133,7 @@ class Limiter:
         try:
             await self._copy()
         except StoreError as error:
-            _log.warning("limits.stale reason=%s", error)
+            _log.log(level_of(error), "limits.stale reason=%s", error)
 
     async def _carry(self, see_to: SeeTo) -> None:
         news, self._news = self._news, {}
@@ -165,7 +165,7 @@ class Limiter:
         try:
             see_to(home, await home.settle_limits(news))
         except StoreError as error:
-            _log.warning("limits.delayed partition=%d reason=%s", home.number, error)
+            _log.log(level_of(error), "limits.delayed partition=%d reason=%s", home.number, error)
 
     async def _receive(
         self, partition: Partition, deliveries: Sequence[PermitDelivery], see_to: SeeTo
@@ -173,7 +173,7 @@ class Limiter:
         try:
             see_to(partition, await partition.receive_permits(deliveries))
         except StoreError as error:
-            _log.warning("limits.delayed partition=%d reason=%s", partition.number, error)
+            _log.log(level_of(error), "limits.delayed partition=%d reason=%s", partition.number, error)
 
 
 def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -61,6 +61,8 @@ class Pressure:
 
     def full(self) -> None:
         """Take note that the store has refused something, until it was looked at again."""
+        if self._room.is_set():
+            _log.warning("pressure.full: the store has refused what would add to it")
         self._room.clear()
 
     def check(self) -> None:

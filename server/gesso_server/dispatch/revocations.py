@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import TypeAlias
 
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.store import Store
 
 _log = logging.getLogger(__name__)
@@ -85,9 +85,11 @@ class Revocations:
             self._changed.set()
             self._changed = asyncio.Event()
 
-    async def reload(self) -> None:
-        """Read what is revoked, if the store answers; else what is known goes on to hold."""
+    async def reload(self) -> bool:
+        """Read what is revoked, if the store answers; else what is known goes on to hold. Returns whether it did."""
         try:
             await self.load()
         except StoreError as error:
-            _log.warning("revocations.stale reason=%s", error)
+            _log.log(level_of(error), "revocations.stale reason=%s", error)
+            return False
+        return True

@@ -27,7 +27,7 @@ from gesso_server.store.calls import (
     SessionId,
     TokenRef,
 )
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.partition import Partition
 
 _log = logging.getLogger(__name__)
@@ -356,7 +356,7 @@ class Session:
                     others_idle=self.others_idle(self, partition.number),
                 )  # fmt: skip
             except StoreError as error:
-                _log.warning("exchange.delayed session=%s reason=%s", self.id.session, error)
+                _log.log(level_of(error), "exchange.delayed session=%s reason=%s", self.id.session, error)
                 if self._closed:
                     raise SessionLostError from error
             await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret

@@ -15,7 +15,7 @@ from gesso_server.config import Timing
 from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.dispatch.registry import Registry
 from gesso_server.store.calls import Duties
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
 
@@ -89,7 +89,7 @@ class Sweepers:
                 idle_queues=self._registry.idle_queues(partition.number),
             )
         except StoreError as error:
-            _log.warning("sweep.failed partition=%d reason=%s", partition.number, error)
+            _log.log(level_of(error), "sweep.failed partition=%d reason=%s", partition.number, error)
             return most
         self.saw_limits(partition.number, swept.limits_version)
         see_to(partition, swept.duties)

@@ -14,7 +14,7 @@ from itertools import islice
 
 from gesso_server.ids import NodeRef
 from gesso_server.store.calls import Looked
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.records import State
 from gesso_server.store.store import Store
 
@@ -130,7 +130,7 @@ class Waits:
                 try:
                     await self._look(ref)
                 except StoreError as error:
-                    _log.warning("wait.delayed reason=%s", error)
+                    _log.log(level_of(error), "wait.delayed reason=%s", error)
                     self._ended.add(ref)
 
     async def _look(self, ref: NodeRef) -> None:

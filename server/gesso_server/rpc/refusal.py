@@ -29,7 +29,7 @@ from gesso_server.dispatch.revocations import TooManyRevocationsError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
-from gesso_server.store.errors import QuotaError, StoreBehind, StoreError, StoreFull
+from gesso_server.store.errors import QuotaError, StoreBehind, StoreError, StoreFull, level_of
 from gesso_server.store.rerun import IncompleteCanvasError, NothingFailedError
 
 _log = logging.getLogger(__name__)
@@ -153,7 +153,7 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
             text = "the store's replicas did not have it in time; repeating is safe"
             return Refusal(grpc.StatusCode.UNAVAILABLE, "DURABILITY", text, retry_delay=_SOON)
         case StoreError():
-            _log.warning("store.failed reason=%s", error)
+            _log.log(level_of(error), "store.failed reason=%s", error)
             text = "the store does not answer; repeating is safe"
             return Refusal(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", text, retry_delay=_SOON)
         case _:

@@ -28,7 +28,7 @@ from gesso_server.store.calls import (
     TokenRef,
     Welcomed,
 )
-from gesso_server.store.errors import StoreError
+from gesso_server.store.errors import StoreError, level_of
 
 _log = logging.getLogger(__name__)
 
@@ -122,7 +122,7 @@ class Work:
                         kill = revocations.kills(stamps)
                         await self._coordinator.cancellations.nodes(NAMESPACE, [ref], terminate=kill)
             except StoreError as error:
-                _log.warning("revocations.delayed reason=%s", error)
+                _log.log(level_of(error), "revocations.delayed reason=%s", error)
                 version -= 1
                 await asyncio.sleep(self._coordinator.config.timing.sweep.total_seconds())
 

@@ -12,6 +12,8 @@ Errors of redis-py are translated into these where they enter, with `raise … f
 
 from __future__ import annotations
 
+import logging
+
 
 class StoreError(Exception):
     """Root of every error of the store."""
@@ -35,3 +37,9 @@ class StoreFull(StoreError):
 
 class QuotaError(StoreError):
     """The namespace has as much open in the store as it may."""
+
+
+def level_of(error: StoreError) -> int:
+    """Return how loudly a call that failed, and is repeated, is logged: quietly where `store.unavailable` tells it."""
+    told = isinstance(error, StoreUnavailable) and not isinstance(error, StoreBehind)
+    return logging.DEBUG if told else logging.WARNING

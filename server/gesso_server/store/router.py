@@ -30,6 +30,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from gesso_server.store.errors import StoreError, StoreFull, StoreUnavailable
+from gesso_server.store.health import Health, kind_of
 from gesso_server.store.library import Library
 from gesso_server.store.link import Link, execute
 from gesso_server.store.location import Endpoint, Kind, Location
@@ -44,6 +45,8 @@ _LOOK_SOON_S = 0.1
 _REDIRECTIONS = 5
 _ACKNOWLEDGED = frozenset({"submit", "naming_set", "grow_join", "rerun_begin", "rerun_submit"})
 """Functions after which a client is told that a canvas is accepted."""
+_EACH_SECOND = "sweep"
+"""A function that every coordinator calls on every partition each second, and that writes."""
 _UNAVAILABLE = (
     "LOADING", "READONLY", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS", "UNBLOCKED",
 )  # fmt: skip
@@ -67,6 +70,7 @@ class Router:
         self._library = library
         self._replicas = replicas
         self._finder = finder_for(location)
+        self._health = Health()
         self._links: dict[Endpoint, Link] = {}
         self._routes: dict[str, Link] = {}
         self._slots: dict[str, int] = {}
@@ -79,6 +83,7 @@ class Router:
         """Follow the topology until cancelled."""
         if self._location.kind is Kind.STANDALONE:
             await asyncio.Event().wait()
+        known = True
         while True:
             try:
                 async with asyncio.timeout(_LOOK_S):
@@ -90,7 +95,10 @@ class Router:
             try:
                 await self.refresh()
             except StoreError as error:
-                _log.warning("topology.unknown reason=%s", error)
+                _log.log(logging.WARNING if known else logging.DEBUG, "topology.unknown reason=%s", error)
+                known = False
+            else:
+                known = True
 
     async def close(self) -> None:
         """Close every connection."""
@@ -114,6 +122,7 @@ class Router:
             endpoint = self.topology.primary_of(self._slot(key))
             if endpoint is None:
                 self._hurry.set()
+                self._health.failed(key, "no primary")
                 raise StoreUnavailable("a part of the store has no primary")
             found = self._routes[key] = self._links[endpoint]
         return found
@@ -173,15 +182,25 @@ class Router:
             try:
                 if self._replicas and function in _ACKNOWLEDGED:
                     return await link.fcall_replicated(name, key, args, self._replicas)
-                return await link.fcall(name, key, args)
+                reply = await link.fcall(name, key, args)
             except ResponseError as error:
                 if not await self._cleared(link, key, error):
-                    raise translated(error) from error
+                    raise self._failed(key, error) from error
             except (RedisError, OSError) as error:
                 self._hurry.set()
-                raise translated(error) from error
+                raise self._failed(key, error) from error
+            else:
+                if function == _EACH_SECOND:
+                    self._health.answered(key)
+                return reply
         message = "the servers of the store send calls to each other"
         raise StoreUnavailable(message)
+
+    def _failed(self, key: str, error: RedisError | OSError) -> StoreError:
+        found = translated(error)
+        if isinstance(found, StoreUnavailable):
+            self._health.failed(key, kind_of(error))
+        return found
 
     async def _cleared(self, link: Link, key: str, error: ResponseError) -> bool:
         """Whether what was in the way of a call, which was not applied, is so no more."""

@@ -75,12 +75,21 @@ class Signals:
         return {(link, frozenset(numbers)) for link, numbers in links.items()}
 
     async def _follow(self, link: Link, numbers: frozenset[int], told: Told, resumed: Resumed) -> None:
+        heard = True
+
+        def back(numbers: frozenset[int], anew: bool) -> None:  # noqa: FBT001  as `Resumed` has it
+            nonlocal heard
+            heard = True
+            resumed(numbers, anew)
+
         while True:
             connection = link.connection(_SILENCE_S)
             try:
-                await self._listen(link, connection, numbers, told, resumed)
+                await self._listen(link, connection, numbers, told, back)
             except (StoreError, RedisError, OSError, TimeoutError) as error:
-                _log.warning("signals.lost server=%s reason=%s", link.endpoint, error)
+                level = logging.WARNING if heard else logging.DEBUG
+                _log.log(level, "signals.lost server=%s reason=%s", link.endpoint, error)
+                heard = False
             finally:
                 await connection.disconnect(nowait=True)
             self._router.hurry()

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
-from redis.asyncio import Redis
 
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as cs
@@ -18,10 +15,9 @@ from gesso_server.dispatch.session import Incoming, Session
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.main import Started
 from gesso_server.store.calls import SessionId
-from gesso_server.store.link import execute
 from support.client import Client
 from support.grpc_worker import working
-from support.messages import PYTHON, chain, chord, group, read, refusal, sig
+from support.messages import PYTHON, chain, chord, group, refusal, sig
 
 LIMIT = {"seconds": 20}
 PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
@@ -148,73 +144,6 @@ async def test_fault_of_the_coordinators_own_says_nothing(
     assert (found.code, found.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     assert "secret" not in found.message
     assert not PYTHON.search(found.message)
-
-
-# --- the store -------------------------------------------------------------------------------
-
-
-@asynccontextmanager
-async def read_only(redis: Redis) -> AsyncGenerator[None]:
-    """Let the store be a replica of nothing for a while."""
-    await execute(redis, "REPLICAOF", "127.0.0.1", "1")
-    yield
-    await execute(redis, "REPLICAOF", "NO", "ONE")
-
-
-@asynccontextmanager
-async def without_replicas(redis: Redis) -> AsyncGenerator[None]:
-    """Let the store refuse writes because it has too few replicas."""
-    await redis.config_set("min-replicas-to-write", 1)
-    yield
-    await redis.config_set("min-replicas-to-write", 0)
-
-
-@asynccontextmanager
-async def busy(redis: Redis) -> AsyncGenerator[None]:
-    """Let a script of somebody else keep the store busy."""
-    await redis.config_set("busy-reply-threshold", 1)
-    endless = asyncio.create_task(execute(redis, "EVAL", "while true do end", 0))
-    async with asyncio.timeout(20):
-        while not await is_busy(redis):
-            pass
-    yield
-    await execute(redis, "SCRIPT", "KILL")
-    await asyncio.gather(endless, return_exceptions=True)
-    await redis.config_set("busy-reply-threshold", 5000)
-
-
-async def is_busy(redis: Redis) -> bool:
-    """Return whether the store answers that it is busy."""
-    try:
-        await redis.get("nothing")
-    except Exception as error:  # noqa: BLE001  whatever its class
-        return "BUSY" in str(error)
-    return False
-
-
-@pytest.mark.parametrize("trouble", [read_only, without_replicas, busy], ids=lambda each: each.__name__)
-async def test_store_in_trouble_is_unavailable(
-    started: Started, client: Client, trouble: Callable[[Redis], AbstractAsyncContextManager[None]]
-) -> None:
-    """Whatever the store answers, a client hears STORE_UNAVAILABLE and when to call again; afterwards all goes on."""
-    async with trouble(started.coordinator.store.redis):
-        found = await refusal(client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=sig())))
-
-    assert (found.code, found.reason, found.retries) == (
-        grpc.StatusCode.UNAVAILABLE,
-        "STORE_UNAVAILABLE",
-        True,
-    )
-    reasons: set[str] = set()
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await submit(client, sig())
-            except grpc.aio.AioRpcError as error:
-                reasons.add(read(error).reason)
-            else:
-                break
-    assert reasons <= {"STORE_UNAVAILABLE"}
 
 
 # --- bounds ----------------------------------------------------------------------------------

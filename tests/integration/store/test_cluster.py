@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 
 import pytest
 from redis.crc import key_slot
@@ -128,6 +129,32 @@ async def test_partition_waits_while_its_slot_moves_key_by_key(store: Store, nod
         nodes.ask(port, "CLUSTER", "SETSLOT", slot_of(number), "STABLE")
 
     assert await keeps(store, number, "a")
+
+
+async def test_slot_of_nobody_is_unavailable_and_told_once(
+    store: Store, nodes: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    """CLUSTERDOWN for as long as nobody has the slot, however often it is called."""
+    number = 9
+    primary = nodes.primary_of(slot_of(number))
+    assert await keeps(store, number, "a")
+    nodes.ask(primary, "CLUSTER", "DELSLOTS", slot_of(number))
+
+    for _ in range(5):
+        with pytest.raises(StoreUnavailable):
+            await store.partitions[number].named(NAMESPACE, "a")
+    nodes.ask(primary, "CLUSTER", "ADDSLOTS", slot_of(number))
+
+    await asyncio.to_thread(until, nodes.serves, "the cluster's service")
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while True:
+            with suppress(StoreUnavailable):
+                assert await keeps(store, number, "a")
+                break
+    told = [line for line in caplog.messages if line.startswith("store.unavailable")]
+    assert told
+    assert len(told) == len(set(told)) <= 2
+    assert told[0].endswith("reason=CLUSTERDOWN")
 
 
 async def test_library_is_loaded_again_where_it_is_missing(store: Store, nodes: Cluster) -> None:
