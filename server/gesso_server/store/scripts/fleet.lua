@@ -37,14 +37,16 @@ end
 -- fleet_queues: queues that have tasks or workers or are paused, by name.
 -- KEYS[1] partition  ARGV[1] namespace  [2] behind this name, '' for the first  [3] how many at the most
 -- Returns each as {name, tasks that wait, tasks held, sessions, 1 if paused, for how long its oldest task waits, ms, or -1,
--- names of tasks that are parked in it}. The oldest is looked for at both ends of each ring.
+-- names of tasks that are parked in it}. The oldest is looked for at both ends of each ring, among what is parked, and among
+-- what limits hold back.
 redis.register_function{function_name = '@LIBRARY@_fleet_queues', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, ns = KEYS[1], ARGV[1]
   local time, list = redis.call('TIME'), {}
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+  local held_back = limits.waiting(K, ns)
   for _, queue in ipairs(queues.list(K, ns, ARGV[2], ARGV[3])) do
     local waiting, held, sessions = queues.counts(K, ns, queue)
-    local oldest
+    local oldest = held_back[queue]
     for prio = 0, 9 do
       oldest = oldest_of_ring(K, ns, queue, prio, oldest)
     end

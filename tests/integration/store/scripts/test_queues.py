@@ -97,6 +97,21 @@ async def test_tasks_that_a_limit_holds_back_wait(rig: Rig) -> None:
     assert await counts(rig) == (0, 0)
 
 
+async def test_oldest_task_may_be_one_that_a_limit_holds_back(rig: Rig) -> None:
+    """Whatever its priority; and only of the queue that it waits in."""
+    assert await rig.partition.set_limit(f"{NAMESPACE}\0add", Limit(concurrency=1))
+    await rig.submit(group(call("low", priority=0), call("high", priority=9)))
+    worker = await ready(rig)
+    await (await ready(rig, "empty")).names(1)
+    assert await worker.names(9) == []
+
+    found = {each.queue: each for each in await rig.partition.queues(NAMESPACE, behind="", most=9)}
+
+    assert found["default"].waiting == 2
+    assert found["default"].oldest_ms is not None
+    assert found["empty"].oldest_ms is None
+
+
 async def _with_permits(rig: Rig, worker: Worker) -> None:
     """Carry what accounts and homes say to each other, and ask for tasks."""
     for _ in range(3):

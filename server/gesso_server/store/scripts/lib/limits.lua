@@ -26,6 +26,7 @@ local PAUSE_MS = 5000   -- so long an account asks for none after that, unless a
 local AGAIN_MS = 1000   -- after so long what was not answered is said again
 local MOST_SPARE = 64   -- permits that lie in an account unused
 local MOST_MOVED = 200  -- entries that one call moves of a key, and five times as many in all when keys are limited no more
+local MOST_LOOKED = 20  -- entries of a key and priority of which it is asked since when they wait
 local BURST_MS = 100    -- a bucket holds what comes in so long, and at least one
 local BANDS = 1e14      -- between the orders of two priorities
 
@@ -124,6 +125,25 @@ function limits.set_aside(call, name, canvas, lane, entry, count)
   local account = account_of(call, name)
   put_aside(call, account, canvas, lane, entry, count)
   account.news = true
+end
+
+-- Since when the oldest task waits that a limit holds back, by queue of a namespace, ms. Of each limit and priority the
+-- first entries are looked at.
+function limits.waiting(K, ns)
+  local oldest = {}
+  for _, name in ipairs(redis.call('HKEYS', keys.limits(K))) do
+    local aside = keys.aside(K, name)
+    local mine = string.sub(name, 1, #ns + 1) == ns .. '\0' and redis.call('EXISTS', aside) == 1
+    for band = 0, mine and 9 or -1 do
+      local first, last = string.format('%d', band * BANDS), string.format('(%d', (band + 1) * BANDS)
+      for _, text in ipairs(redis.call('ZRANGEBYSCORE', aside, first, last, 'LIMIT', 0, MOST_LOOKED)) do
+        local queue, since = string.match(text, '^%d+ %x+ (%S+) .*:(%d+)$')
+        since = tonumber(since)
+        if not oldest[queue] or since < oldest[queue] then oldest[queue] = since end
+      end
+    end
+  end
+  return oldest
 end
 
 -- Put up to `most` tasks that were set aside back in front of their canvases: the highest priority first, then what was
