@@ -28,8 +28,9 @@ class StoredCanvas:
 
     @property
     def left(self) -> int:
-        """How many of its nodes have not ended."""
-        return sum(not record.state.final for record in self.records.values())
+        """How many of its nodes have not ended, and once more of the joins that grow."""
+        growing = int(self.meta.get("growing", 0))
+        return growing + sum(not record.state.final for record in self.records.values())
 
 
 def canvases(keys: Keyspace) -> Iterator[StoredCanvas]:
