@@ -72,6 +72,9 @@ class Coordinator:
         self.limiter = Limiter(store, self._sweepers.hurry)
         self._sweepers.saw_limits = self.limiter.saw
         self._desk = DutyDesk(self.registry, self.waits, self._sweepers, self.limiter)
+        self._desk.rolled_back = self._rolled_back
+        self.rollbacks = 0
+        """How often the store was seen to have forgotten what it had acknowledged."""
         self.tracer = tracer
         self.traces = CanvasTraces(tracer, config.tracing)
         self.ends = Ends(with_bodies=bool(config.tracing.stamps))
@@ -92,7 +95,7 @@ class Coordinator:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.waits.run())
             group.create_task(self.ends.run())
-            group.create_task(self._sweepers.run(self._desk.see_to, self._rolled_back))
+            group.create_task(self._sweepers.run(self._desk.see_to))
             group.create_task(self.submissions.pressure.run())
             group.create_task(self.limiter.run(self._desk.see_to))
             group.create_task(self._renew())
@@ -100,11 +103,6 @@ class Coordinator:
             group.create_task(self.store.signals(self._signal, self._resumed))
             group.create_task(self._recheck())
             group.create_task(self._reload())
-
-    @property
-    def rollbacks(self) -> int:
-        """How often the store was seen to have forgotten what it had acknowledged."""
-        return self._sweepers.rollbacks
 
     def growing(self, canvas_id: CanvasId, namespace: str, plan: Plan) -> Growing:
         """Return the joins of an accepted canvas that still grow."""
@@ -202,6 +200,11 @@ class Coordinator:
 
     def _rolled_back(self, partition: Partition) -> None:
         """See to a partition that has forgotten something it had acknowledged."""
+        self.rollbacks += 1
+        _log.error(
+            "redis.rollback.detected partition=%d: the store has forgotten what it had acknowledged",
+            partition.number,
+        )
         self.waits.recheck()
         if partition.number == 0:
             self._revoked.set()

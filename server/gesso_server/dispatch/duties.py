@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gesso_server.dispatch.ends import Ends
 from gesso_server.dispatch.limiter import Limiter
 from gesso_server.dispatch.registry import Registry
@@ -22,9 +24,13 @@ class DutyDesk:
         self._limiter = limiter
         self.ends: Ends | None = None
         """Told of nodes whose spans are to be told; None where none are."""
+        self.rolled_back: Callable[[Partition], None] = lambda _partition: None
+        """Told of a partition that has forgotten what it had acknowledged."""
 
     def see_to(self, partition: Partition, duties: Duties) -> None:
         """See to what a call on `partition` left."""
+        if duties.rolled_back:
+            self.rolled_back(partition)
         for wake in duties.wakes:
             self._registry.wake(partition.number, wake)
         for canvas_id, index, node in duties.ends:

@@ -24,9 +24,6 @@ _log = logging.getLogger(__name__)
 SeeTo: TypeAlias = Callable[[Partition, Duties], None]
 """What is done with the duties that a call on a partition left."""
 
-RolledBack: TypeAlias = Callable[[Partition], None]
-"""What is done about a partition that has forgotten what it had acknowledged."""
-
 _SECOND = timedelta(seconds=1)
 _MS = timedelta(milliseconds=1)
 
@@ -42,10 +39,6 @@ class Sweepers:
         self._timers: dict[int, asyncio.TimerHandle] = {}
         self.saw_limits: Callable[[int, int], None] = lambda _partition, _version: None
         """Told of each partition's version of the table of limits."""
-        self._canaries: dict[int, int] = {}
-        """What each partition's canary said last. It counts sweeps, so it never goes back unless the store did."""
-        self.rollbacks = 0
-        """How often that was seen."""
 
     def hurry(self, partition: int) -> None:
         """Let a partition be swept now."""
@@ -62,24 +55,24 @@ class Sweepers:
             timer.cancel()
         self._timers[partition] = loop.call_at(at, self.hurry, partition)
 
-    async def run(self, see_to: SeeTo, rolled_back: RolledBack) -> None:
+    async def run(self, see_to: SeeTo) -> None:
         """Sweep until cancelled."""
         async with asyncio.TaskGroup() as group:
             for partition in self._store.partitions:
-                group.create_task(self._run(partition, see_to, rolled_back))
+                group.create_task(self._run(partition, see_to))
 
-    async def _run(self, partition: Partition, see_to: SeeTo, rolled_back: RolledBack) -> None:
+    async def _run(self, partition: Partition, see_to: SeeTo) -> None:
         hurry = self._hurry.setdefault(partition.number, asyncio.Event())
         while True:
             hurry.clear()
-            wait = await self._sweep(partition, see_to, rolled_back)
+            wait = await self._sweep(partition, see_to)
             try:
                 async with asyncio.timeout(wait):
                     await hurry.wait()
             except TimeoutError:
                 pass
 
-    async def _sweep(self, partition: Partition, see_to: SeeTo, rolled_back: RolledBack) -> float:
+    async def _sweep(self, partition: Partition, see_to: SeeTo) -> float:
         """Sweep once; return how many seconds to wait."""
         most = self._timing.sweep / _SECOND
         try:
@@ -93,18 +86,6 @@ class Sweepers:
             return most
         self.saw_limits(partition.number, swept.limits_version)
         see_to(partition, swept.duties)
-        self._hear(partition, swept.canary, rolled_back)
         if swept.more or swept.duties.work:
             return 0
         return most if swept.next_due_ms is None else min(most, (swept.next_due_ms + 1) / 1000)
-
-    def _hear(self, partition: Partition, canary: int, rolled_back: RolledBack) -> None:
-        known = self._canaries.get(partition.number, 0)
-        self._canaries[partition.number] = canary
-        if canary <= known:
-            self.rollbacks += 1
-            _log.error(
-                "redis.rollback.detected partition=%d known=%d found=%d: the store has forgotten what it had "
-                "acknowledged", partition.number, known, canary,
-            )  # fmt: skip
-            rolled_back(partition)

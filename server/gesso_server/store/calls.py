@@ -80,6 +80,10 @@ class Duties:
     """In how many ms something is due that the call has set."""
     spans: list[tuple[CanvasId, list[int]]] = field(default_factory=list)
     """Nodes that have ended and whose spans are to be told."""
+    number: int = 0
+    """Of the call, among those of the coordinator on the partition."""
+    rolled_back: bool = False
+    """Whether the store has forgotten a call that it had answered."""
 
 
 class TokenRef(NamedTuple):
@@ -305,8 +309,6 @@ class Swept:
     duties: Duties
     limits_version: int
     """Of the partition's table of limits."""
-    canary: int
-    """Greater than at every sweep before, whoever swept."""
 
 
 class Renewed(NamedTuple):

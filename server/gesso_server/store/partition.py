@@ -70,8 +70,19 @@ class Partition:
     def __init__(self, number: int, key: str, coordinator: str, call: Caller) -> None:
         self.number = number
         self._key = key
-        self._coordinator = coordinator
+        self._name = coordinator
+        self._counted = 0
         self._call = call
+
+    @property
+    def _coordinator(self) -> str:
+        """Its id, and how many of its calls it knows to have been counted: less, and the store has gone back."""
+        return f"{self._name} {self._counted}"
+
+    def _duties(self, reply: list[Any]) -> Duties:
+        duties = duties_of(reply)
+        self._counted = max(self._counted, duties.number)
+        return duties
 
     async def stage(self, canvas_id: CanvasId, nodes: Iterable[StoredNode]) -> None:
         """Keep part of a canvas that does not fit into one call."""
@@ -126,7 +137,7 @@ class Partition:
         accepted = Accepted(
             canvas_id=new.canvas_id, known=False, last=new.last, last_is_join=new.last_is_join,
             member_count=new.member_count, node_count=new.node_count, trace_id=new.trace.trace_id,
-            duties=duties_of(reply[1]),
+            duties=self._duties(reply[1]),
         )  # fmt: skip
         if loan is None:
             return accepted, None
@@ -159,7 +170,7 @@ class Partition:
         status, answers, items, contexts, more, own = await self._call("exchange", self._key, args)
         return Exchanged(
             status.decode(), answers.decode(), [grant_of(item) for item in items], contexts_of(contexts), bool(more),
-            duties_of(own),
+            self._duties(own),
         )  # fmt: skip
 
     async def hello(self, hello: Hello, *, lease_ms: int) -> Welcomed:
@@ -177,7 +188,7 @@ class Partition:
         status, drops, items, contexts, own = await self._call("hello", self._key, args)
         return Welcomed(
             status == b"O", [number - 1 for number in drops], [grant_of(item) for item in items], contexts_of(contexts),
-            duties_of(own),
+            self._duties(own),
         )  # fmt: skip
 
     async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> Renewed:
@@ -194,13 +205,8 @@ class Partition:
 
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""
-        args: list[bytes | str | int] = [
-            session.session,
-            session.epoch,
-            self._coordinator,
-            number_arg(grace_ms),
-        ]
-        return duties_of(await self._call("leave", self._key, args))
+        who = session.session, session.epoch, self._coordinator
+        return self._duties(await self._call("leave", self._key, [*who, number_arg(grace_ms)]))
 
     async def sweep(
         self, *, staging_ms: int, overran: bytes, idle_queues: Sequence[tuple[str, str]]
@@ -215,12 +221,12 @@ class Partition:
         args: list[bytes | str | int] = [self._coordinator, staging_ms, overran]
         for namespace, queue in idle_queues:
             args += (namespace, queue)
-        more, next_due, own, version, canary = await self._call("sweep", self._key, args)
-        return Swept(bool(more), None if next_due < 0 else next_due, duties_of(own), version, canary)
+        more, next_due, own, version = await self._call("sweep", self._key, args)
+        return Swept(bool(more), None if next_due < 0 else next_due, self._duties(own), version)
 
     async def watch(self, namespace: str, canvas_id: CanvasId, index: int) -> Looked | None:
         """Return a node; unless it is final, its end is announced. None when there is no such node."""
-        reply = await self._call("watch", self._key, [canvas_id, index, namespace, self._coordinator])
+        reply = await self._call("watch", self._key, [canvas_id, index, namespace, self._name])
         return looked_of(reply)
 
     async def look(
@@ -251,7 +257,7 @@ class Partition:
             int(step.sealed), step.first, step.waiting,
         ]  # fmt: skip
         found, own = await self._call("grow_join", self._key, args)
-        return bool(found), duties_of(own)
+        return bool(found), self._duties(own)
 
     async def touch_growth(self, canvas_id: CanvasId) -> bool:
         """Say that the stream of a growing canvas is alive. False when it does not grow any more."""
@@ -267,7 +273,7 @@ class Partition:
         """
         args: list[bytes | str | int] = [canvas_id, namespace, self._coordinator, int(terminate), int(forget)]
         found, own = await self._call("cancel_canvas", self._key, args)
-        return (None if found < 0 else bool(found)), duties_of(own)
+        return (None if found < 0 else bool(found)), self._duties(own)
 
     async def cancel_node(
         self, namespace: str, canvas_id: CanvasId, index: int, *, terminate: bool
@@ -275,7 +281,7 @@ class Partition:
         """Revoke one node. Returns whether it had not ended, None when there is no such node."""
         args: list[bytes | str | int] = [canvas_id, index, namespace, self._coordinator, int(terminate)]
         found, own = await self._call("cancel_node", self._key, args)
-        return (None if found < 0 else bool(found)), duties_of(own)
+        return (None if found < 0 else bool(found)), self._duties(own)
 
     async def rerun_begin(
         self, namespace: str, canvas_id: CanvasId, request_id: str, digest: str
@@ -310,7 +316,7 @@ class Partition:
             raise QuotaError
         if reply[0] != b"N":
             return rerun_answer(reply), Duties()
-        return known_canvas(reply, known=False), duties_of(reply[7])
+        return known_canvas(reply, known=False), self._duties(reply[7])
 
     async def dead_tasks(
         self, namespace: str, *, until_ms: int | None, most: int
@@ -357,9 +363,8 @@ class Partition:
 
     async def name(self, namespace: str, names: Sequence[tuple[str, str]], *, ttl_ms: int) -> None:
         """Remember ids that a client chose: pairs of id and node id."""
-        await self._call(
-            "naming_set", self._key, [namespace, ttl_ms, *(part for pair in names for part in pair)]
-        )
+        flat = (part for pair in names for part in pair)
+        await self._call("naming_set", self._key, [namespace, ttl_ms, *flat])
 
     async def named(self, namespace: str, task_id: str) -> str | None:
         """Return the id of the node that a client's id names."""
@@ -412,14 +417,14 @@ class Partition:
         args: list[bytes | str | int] = [self._coordinator]
         for number, said in sorted(news, key=lambda pair: (pair[1].name, pair[0])):
             args += (said.name, number, *said[1:])
-        return duties_of(await self._call("limits_settle", self._key, args))
+        return self._duties(await self._call("limits_settle", self._key, args))
 
     async def receive_permits(self, deliveries: Sequence[PermitDelivery]) -> Duties:
         """Tell accounts what their homes granted."""
         args: list[bytes | str | int] = [self._coordinator]
         for name, _, epoch, granted, heard in deliveries:
             args += (name, epoch, granted, heard)
-        return duties_of(await self._call("limits_receive", self._key, args))
+        return self._duties(await self._call("limits_receive", self._key, args))
 
     async def takes(self, session: str, token: TokenRef, source: int) -> bool:
         """Whether a session holds an attempt of a task that takes the value of the node `source`."""
@@ -441,7 +446,7 @@ class Partition:
     async def pause_queue(self, namespace: str, queue: str, *, paused: bool) -> Duties:
         """Grant nothing of a queue any more, or again."""
         args: list[bytes | str | int] = [namespace, queue, self._coordinator, int(paused)]
-        return duties_of(await self._call("queue_pause", self._key, args))
+        return self._duties(await self._call("queue_pause", self._key, args))
 
     async def queues(self, namespace: str, *, behind: str, most: int) -> list[QueueStanding]:
         """Return queues by name, those after the name `behind`."""

@@ -43,7 +43,7 @@ def optional_number(text: bytes | None) -> int | None:
 
 def duties_of(reply: list[Any]) -> Duties:
     """Read what a caller must see to."""
-    wakes, ends, work, news, deliveries, due, spans = reply
+    wakes, ends, work, news, deliveries, due, spans, number, back = reply
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
         [Ended(CanvasId(canvas_id.decode()), index, looked_node(node)) for canvas_id, index, node in ends],
@@ -55,6 +55,8 @@ def duties_of(reply: list[Any]) -> Duties:
             (CanvasId(spans[i].decode()), list(map(int, spans[i + 1].split())))
             for i in range(0, len(spans), 2)
         ],
+        number,
+        bool(back),
     )
 
 

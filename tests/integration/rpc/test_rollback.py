@@ -33,8 +33,9 @@ async def test_store_that_goes_back_is_noticed(
     await stream.until(lambda: stream.frames)
 
     async with asyncio.timeout(LIMIT_SECONDS):
-        await until_exists(started, "gesso:{0}:canary")
-        await redis.decrby("gesso:{0}:canary", 1000)
+        key = f"gesso:{{0}}:canary:{started.coordinator.store.coordinator}"
+        await until_exists(started, key)
+        await redis.decrby(key, 1000)
 
         assert await stream.call.code() is grpc.StatusCode.ABORTED
 

@@ -15,7 +15,7 @@ redis.register_function{function_name = '@LIBRARY@_hello', flags = {'allow-oom'}
   if known[1] and tonumber(known[1]) >= epoch then return {'E', {}, {}, {}, call_state.finish(call)} end
   local names, held = tonumber(ARGV[9]), tonumber(ARGV[10])
   local num = known[2] or redis.call('INCR', K .. ':num')
-  redis.call('HSET', key, 'epoch', epoch, 'seq', 0, 'grants', '', 'num', num, 'coordinator', ARGV[3], 'ns', ARGV[4],
+  redis.call('HSET', key, 'epoch', epoch, 'seq', 0, 'grants', '', 'num', num, 'coordinator', call.coordinator, 'ns', ARGV[4],
     'worker', ARGV[5], 'slots', ARGV[6], 'queues', ARGV[8], 'lease', ARGV[7])
   redis.call('HDEL', key, 'gone')
   leases.count_session(call, sid, known[3], known[4], -1)

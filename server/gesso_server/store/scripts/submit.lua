@@ -75,7 +75,7 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   end
   redis.call('HSET', meta, unpack(fields))
   redis.call('HINCRBY', keys.load(K), ns, open)
-  if watched then redis.call('HSET', keys.watchers(K, cid), ARGV[8], ARGV[5]) end
+  if watched then redis.call('HSET', keys.watchers(K, cid), ARGV[8], call.coordinator) end
   redis.call('ZADD', keys.live(K, ns), call.now, cid)
   if staged then redis.call('ZREM', keys.staging(K), cid) end
   if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end

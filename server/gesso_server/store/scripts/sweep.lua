@@ -7,8 +7,7 @@
 --     [3] outcome of an attempt that outlived its limit
 --     then pairs namespace, queue: what idle sessions of the coordinator wait for, in case a wake-up was lost
 -- Returns {1 if there is more to do now, ms until the next due time or -1, what the caller must see to, version of the
--- table of limits, the canary: a number that only grows, so a coordinator that sees it go back knows that the store has
--- lost what it had acknowledged}.
+-- table of limits}.
 
 local SLICE = 200
 
@@ -151,8 +150,9 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   end
   queues.prune(K)
   local own = call_state.finish(call)
+  call_state.keep_count(call)
   for i = 4, #ARGV, 2 do
-    redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), ARGV[1])
+    redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), call.coordinator)
     if ready.any(call, ARGV[i], ARGV[i + 1]) then
       local wakes = own[1]
       wakes[#wakes + 1] = ARGV[i]
@@ -166,6 +166,5 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
     local ms = first[2] and math.max(0, tonumber(first[2]) - call.now)
     if ms and (wait < 0 or ms < wait) then wait = ms end
   end
-  return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0'),
-    redis.call('INCR', keys.canary(K))}
+  return {(done >= SLICE or left > 0) and 1 or 0, wait, own, tonumber(redis.call('HGET', keys.limits(K), '') or '0')}
 end}

@@ -335,7 +335,7 @@ def mutating() -> set[str]:
 
 def graph_of(found: Keyspace) -> dict[str, Content]:
     """Return what a store has, without what chance decides and the number of its sweeps."""
-    return {key: value for key, value in found.unmarked().items() if key != "gesso:{0}:canary"}
+    return {key: value for key, value in found.unmarked().items() if not key.startswith("gesso:{0}:canary:")}
 
 
 async def test_tour_calls_every_function_that_writes(tours: Tours) -> None:

@@ -149,7 +149,7 @@ async def test_ended_canvas_is_removed_whole(rig: Rig) -> None:
     left = {key for key in await rig.keys() - before if canvas.id in key or expired.id in key}
     assert not left
     others = {key.removeprefix("gesso:{0}:") for key in await rig.keys() - before}
-    assert others <= {"canary", "clock", "i:default:default"}
+    assert others <= {"canary:c1", "clock", "i:default:default"}
 
 
 @pytest.mark.parametrize("config", [FORGETFUL], indirect=True)

@@ -7,7 +7,7 @@ local keys = {}
 
 -- of a partition
 function keys.clock(K) return K .. ':clock' end                          -- string: high-water mark of `now`, ms
-function keys.canary(K) return K .. ':canary' end                        -- string: how often it was swept
+function keys.canary(K, coordinator) return K .. ':canary:' .. coordinator end -- string: calls of a coordinator, see lib/call.lua
 function keys.request(K, ns, id) return K .. ':req:' .. ns .. ':' .. id end -- string: canvas id, digest; TTL 24 h
 function keys.rerun(K, ns, id) return K .. ':rerun:' .. ns .. ':' .. id end -- string: as keys.request, of what runs canvases again
 function keys.sessions(K) return K .. ':sessions' end                     -- zset: session -> lease deadline, ms
