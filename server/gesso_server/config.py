@@ -51,6 +51,8 @@ class Limits:
     """Processes that may die under a task before it is dead. Default 3."""
     deliveries: int = 20
     """How often a task is handed out before it is dead. Default 20."""
+    dead_letters: int = 10_000
+    """Dead tasks listed of one namespace, in each partition; of more the oldest are let go. Default 10,000."""
     strict_tasks: bool = False
     """Whether a canvas is refused that names a task which no connected worker knows. Default false: it waits."""
 

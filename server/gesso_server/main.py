@@ -123,7 +123,8 @@ async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
 
 
 def _bounds(config: ServerConfig) -> Bounds:
-    return Bounds(crashes=config.limits.crashes, deliveries=config.limits.deliveries)
+    limits = config.limits
+    return Bounds(crashes=limits.crashes, deliveries=limits.deliveries, dead_letters=limits.dead_letters)
 
 
 def durability(facts: Sequence[StoreFacts], replicas: int = 0) -> Durability:

@@ -38,6 +38,7 @@ class Bounds(NamedTuple):
 
     crashes: int = 3
     deliveries: int = 20
+    dead_letters: int = 10_000
 
 
 @cache

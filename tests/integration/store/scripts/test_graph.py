@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gesso_server.plan import Element, JoinNode, TaskNode
 from gesso_server.store.calls import Frame, Grant, Reported
-from integration.store.scripts.rig import Canvas, Rig, Worker, name, source_value, token
+from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, name, source_value, token
 from support.plan_rule import PlanRun
 from support.reference import Reference
 from support.trees import call, calls, canvases, chain, chord, group
@@ -191,6 +191,23 @@ async def test_body_runs_exactly_once(rig: Rig) -> None:
     assert list(map(name, bodies)) == ["body"]
     summary, _ = await rig.look(canvas)
     assert (summary.state, summary.left) == ("S", 0)
+
+
+async def test_tasks_of_thousands_of_names_begin_in_slices(rig: Rig) -> None:
+    """Each name is an edge of its own: one call starts a bounded number of them, in order."""
+    members = [call(f"m{number}", task=f"task{number}") for number in range(1500)]
+    canvas = await rig.submit(group(*members))
+    waiting = [(await rig.partition.queues(NAMESPACE, behind="", most=1))[0].waiting]
+
+    await rig.settle()
+
+    waiting.append((await rig.partition.queues(NAMESPACE, behind="", most=1))[0].waiting)
+    assert waiting[0] <= 500
+    assert waiting[1] == 1500
+    worker = rig.worker(tasks=[f"task{number}" for number in range(1500)])
+    await worker.hello()
+    assert await worker.drain() == [f"m{number}" for number in range(1500)]
+    assert (await rig.look(canvas))[0].left == 0
 
 
 async def test_failure_that_reaches_thousands_of_nodes_goes_on_in_slices(rig: Rig) -> None:

@@ -8,13 +8,17 @@ from datetime import timedelta
 
 import pytest
 
+from gesso_server.config import ServerConfig
 from gesso_server.dispatch.extension import Replaced
 from gesso_server.dispatch.submission import Submission
 from gesso_server.ids import NodeRef
 from gesso_server.plan import Element, Group
 from gesso_server.store.calls import DeadTask, Frame, Reported
+from gesso_server.store.embedded import EmbeddedStore
+from gesso_server.store.library import Bounds
 from gesso_server.store.records import Place
 from gesso_server.store.rerun import IncompleteCanvasError
+from gesso_server.store.store import Store
 from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, quick, token
 from support.trees import call, calls, chain, chord, group
 
@@ -234,6 +238,23 @@ async def test_dead_tasks_are_listed_until_their_canvas_is_removed(rig: Rig) -> 
     assert [task.canvas_id for task in (await dead(rig))] == [canvases[1].id]
     assert await rig.partition.purge_dead_tasks(NAMESPACE, []) == 1
     assert await dead(rig) == []
+
+
+async def test_oldest_dead_tasks_make_room(store: EmbeddedStore) -> None:
+    """As many are listed as the setting says; how many were let go is counted."""
+    connection = Store(store.url, "c1", Bounds(crashes=1, dead_letters=2))
+    await connection.connect(None)
+    rig = Rig(connection, ServerConfig())
+    canvases = []
+    for number in range(4):
+        canvases.append(await rig.submit(call(f"t{number}")))
+        await die(rig)
+
+    trimmed, tasks = await rig.partition.dead_tasks(NAMESPACE, until_ms=None, most=10)
+
+    assert trimmed == 2
+    assert {task.canvas_id for task in tasks} == {canvas.id for canvas in canvases[2:]}
+    await connection.close()
 
 
 @pytest.mark.parametrize("config", [BRIEF], indirect=True)

@@ -2,7 +2,7 @@
 
 local dead = {}
 
-local MOST_DEAD = 10000 -- tasks listed in one namespace of a partition
+local MOST_DEAD = @DEAD_LETTERS@ -- tasks listed in one namespace of a partition
 
 -- List a task. Of too many the oldest are let go, and counted.
 local function enter(call, canvas, index)

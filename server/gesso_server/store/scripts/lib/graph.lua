@@ -111,6 +111,7 @@ end
 local function take_run(call, canvas, first, count, stride, lane_id)
   if not canvases.lane(call, canvas, lane_id).timed then
     ready.push(call, canvas, lane_id, first, count, stride)
+    call.budget = call.budget - 1
     return 0
   end
   local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
