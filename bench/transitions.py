@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import time
 
+from gesso_server.carried import Carried
 from gesso_server.config import Durability, ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission
@@ -79,5 +80,5 @@ def _submission(tasks: int) -> Submission:
     members: tuple[Element, ...] = tuple(Call(lane=lane, body=bytes(_BODY_BYTES)) for _ in range(tasks))
     return Submission(
         namespace=_NAMESPACE, element=Group(members), request_id=secrets.token_hex(16), digest="00", traceparent="",
-        tracestate="", watch=False,
+        carried=Carried(), watch=False,
     )  # fmt: skip

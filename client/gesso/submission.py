@@ -72,6 +72,7 @@ def submission_of(message: canvas_pb2.Canvas, *, deadline: Timeout = None) -> pb
         request_id=uuid4().hex,
         traceparent=trace.traceparent,
         tracestate=trace.tracestate,
+        baggage=trace.baggage,
         submitter_node_id=(request.node_id or "") if request is not None else "",
     )
     if deadline is not None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.trace import Span, SpanKind
 
 from gesso.v1 import canvas_pb2
@@ -21,25 +22,31 @@ __all__ = ["TraceContext", "current_trace", "submitted", "submitting"]
 
 STATE_BYTES = 512
 """The most that the contract takes as `tracestate`."""
+_BAGGAGE = W3CBaggagePropagator()
 
 
 class TraceContext(NamedTuple):
-    """A place in a trace, as the W3C's headers."""
+    """A place in a trace, and what goes along with it, as the W3C's headers."""
 
     traceparent: str
     """Empty when there is none."""
     tracestate: str
     """Empty when there is none, or it is too long."""
+    baggage: str
+    """Empty when there is none. Also without a span: a program may use baggage alone."""
 
 
 def current_trace() -> TraceContext:
-    """Return the current span's context; empty when there is no valid one."""
+    """Return the current span's context, empty when there is no valid one, and the current baggage."""
     context = trace.get_current_span().get_span_context()
+    carrier: dict[str, str] = {}
+    _BAGGAGE.inject(carrier)
+    baggage = carrier.get("baggage", "")
     if not context.is_valid:
-        return TraceContext("", "")
+        return TraceContext("", "", baggage)
     parent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
     state = context.trace_state.to_header()
-    return TraceContext(parent, state if len(state.encode()) <= STATE_BYTES else "")
+    return TraceContext(parent, state if len(state.encode()) <= STATE_BYTES else "", baggage)
 
 
 @contextmanager

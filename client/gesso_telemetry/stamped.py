@@ -51,9 +51,9 @@ def attempt_span_id(span_id: str, attempt: int) -> str:
     return digest if digest.strip("0") else "1".zfill(16)
 
 
-def within(place: SpanPlace) -> Context:
-    """Return a context whose current span is one that was made elsewhere."""
-    return trace.set_span_in_context(NonRecordingSpan(place.context()))
+def within(place: SpanPlace, context: Context | None = None) -> Context:
+    """Return a context, by default the current one, whose current span is one that was made elsewhere."""
+    return trace.set_span_in_context(NonRecordingSpan(place.context()), context)
 
 
 def linked(places: Sequence[SpanPlace]) -> list[Link]:

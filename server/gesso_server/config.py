@@ -103,6 +103,10 @@ class Tracing:
     """A group of more members is one span, instead of one for each member. Default 100."""
     stamps: tuple[str, ...] = ()
     """Keys of the stamps that tasks' spans tell. Default none."""
+    baggage: tuple[str, ...] = ()
+    """Keys of the submitter's baggage that tasks are given. Default none."""
+    baggage_attributes: tuple[str, ...] = ()
+    """Those of them that tasks' spans tell. Default none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,6 +65,18 @@ def span_id(canvas_id: str, index: int) -> str:
     return digest if digest.strip("0") else "1".zfill(16)
 
 
+class SpanOf(NamedTuple):
+    """The span of a node."""
+
+    trace_id: str
+    ref: NodeRef
+
+    @property
+    def span_id(self) -> str:
+        """Its id."""
+        return span_id(*self.ref)
+
+
 def submit_span_id(canvas_id: str) -> str:
     """Return the id of the span under which a canvas lies whose submitter sent none."""
     return span_id(canvas_id, -1)

@@ -172,6 +172,11 @@ def _check(found: Settings) -> None:
     if found.tracing.group_threshold < 0:
         message = "tracing.group_threshold is 0 or more."
         raise SettingError(message)
+    if unknown := sorted(set(found.tracing.baggage_attributes) - set(found.tracing.baggage)):
+        message = (
+            f"tracing.baggage_attributes names {', '.join(unknown)}, which tracing.baggage does not let pass."
+        )
+        raise SettingError(message)
     if limits.store_watermark > 1:
         message = "limits.store_watermark is a part of the store's memory, at most 1."
         raise SettingError(message)

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 import pytest
 
 from gesso import group, signature
-from gesso_server.ids import span_id
+from gesso_server.ids import CanvasId, span_id, submit_span_id
 from gesso_telemetry.stamped import attempt_span_id
 from support.otlp import ReceivedSpan, Receiver, receiving
 from support.system import Coordinator, Program, System
 
 THRESHOLD = 10
+BAGGAGE = ("tracing.baggage=tenant,region", "tracing.baggage_attributes=tenant")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +36,8 @@ class Traced:
     value: object
     spans: Mapping[str, ReceivedSpan]
     """By id."""
+    again: str = ""
+    """The canvas that runs it again; empty for none."""
 
     def task(self, index: int) -> ReceivedSpan:
         """Return the span of a node: the one with the id that it was stamped with."""
@@ -64,7 +67,7 @@ def sent(
     coordinator: Coordinator,
     receiver: Receiver,
     name: str,
-    *,
+    *words: str,
     spans: int,
     lost_links: int = 0,
 ) -> Traced:
@@ -72,32 +75,45 @@ def sent(
 
     The trace has one root, nobody is an orphan, no span comes twice, and no more links lead to spans that were lost.
     """
-    client = system.python("client", "-m", "acceptance.traced_client", name, address=coordinator.address)
-    words = json.loads(client.line("told ").removeprefix("told "))
+    client = system.python(
+        "client", "-m", "acceptance.traced_client", name, *words, address=coordinator.address
+    )
+    told = json.loads(client.line("told ").removeprefix("told "))
     assert client.ended() == 0
-    found = receiver.wait(words["trace_id"], lambda spans_: len(spans_) >= spans)
-    by_id = {span.span_id: span for span in found}
-    assert len(by_id) == len(found) == spans
-    assert [span.span_id for span in found if not span.parent_id] == [words["outer"]]
-    assert all(span.parent_id in by_id for span in found if span.parent_id)
-    assert sum(link not in by_id for span in found for link in span.links) == lost_links
-    traced = Traced(words["canvas_id"], words["value"], by_id)
+    by_id = whole(receiver, told["trace_id"], told["outer"], spans=spans, lost_links=lost_links)
+    traced = Traced(told["canvas_id"], told["value"], by_id, told["again"])
     assert traced.parent(traced.submit).name == "outer"
     return traced
+
+
+def whole(
+    receiver: Receiver, trace_id: str, root: str, *, spans: int, lost_links: int = 0
+) -> Mapping[str, ReceivedSpan]:
+    """Wait for a trace of so many spans, and return them by id."""
+    found = receiver.wait(trace_id, lambda spans_: len(spans_) >= spans)
+    by_id = {span.span_id: span for span in found}
+    assert len(by_id) == len(found) == spans, [span.name for span in found]
+    assert [span.span_id for span in found if not span.parent_id] == [root]
+    assert all(span.parent_id in by_id for span in found if span.parent_id)
+    assert sum(link not in by_id for span in found for link in span.links) == lost_links
+    return by_id
 
 
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[System]:
     """Return a system whose processes are traced."""
     del receiver
-    with System(tmp_path_factory.mktemp("system")) as system:
+    # The product's own grace, so that the child in the place of a killed one tells of that in time on a busy machine.
+    with System(tmp_path_factory.mktemp("system"), grace_seconds=10.0) as system:
         yield system
 
 
 @pytest.fixture(scope="module")
 def coordinator(system: System) -> Coordinator:
     """Return a coordinator."""
-    return system.coordinator(settings=[f"tracing.group_threshold={THRESHOLD}", "tracing.stamps=visible"])
+    return system.coordinator(
+        settings=[f"tracing.group_threshold={THRESHOLD}", "tracing.stamps=visible", *BAGGAGE]
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -227,6 +243,63 @@ def test_replacement_is_under_the_task_that_it_replaces(
     assert replaced.end_ns >= second.end_ns
 
 
+def test_replacement_of_a_member_is_an_input_of_the_body(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """What replaces a member of a chord lies under it, and the body is still linked to the member."""
+    traced = sent(system, coordinator, receiver, "replaced in a chord", spans=13)
+
+    member, other, body, first = (traced.task(index) for index in (1, 2, 3, 4))
+    assert traced.parent(first) == member
+    assert traced.parent(traced.task(5)) == first
+    assert body.links == (member.span_id, other.span_id)
+
+
+def test_member_that_a_task_adds_is_under_it(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """Members added to a running chord are children of the task that added them, and inputs of the body."""
+    traced = sent(system, coordinator, receiver, "grown", spans=17)
+
+    grower, body, first, second = (traced.task(index) for index in (2, 4, 5, 6))
+    assert traced.value == 36
+    assert [traced.parent(span) for span in (first, second)] == [grower, grower]
+    last = traced.task(7)
+    assert traced.parent(last) == second
+    assert body.links == tuple(traced.task(index).span_id for index in (2, 3, 5, 7))
+
+
+def test_group_that_was_streamed_is_one_span(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A group whose members came one after the other has one span, also for what came after it was accepted."""
+    traced = sent(system, coordinator, receiver, "streamed", spans=7)
+
+    before, group_, body = (traced.task(index) for index in range(3))
+    assert traced.value == 60 * 59
+    assert (traced.parent(group_), traced.parent(body)) == (before, group_)
+    assert group_.attributes["gesso.group.count.succeeded"] == group_.attributes["gesso.group.size"] == 60
+    assert (body.links, body.attributes["gesso.links.count"]) == ((), 60)
+
+
+def test_what_is_run_again_is_linked_to_where_it_failed(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """A canvas that is run again has a trace of its own, whose spans are linked to those of the trace before."""
+    old = sent(system, coordinator, receiver, "failing", "again", spans=10)
+
+    root = submit_span_id(CanvasId(old.again))
+    new = Traced(old.again, None, whole(receiver, old.again, root, spans=6, lost_links=5))
+    assert new.spans[root].links == (old.submit.span_id,)
+    group_, once, body = (new.task(index) for index in (1, 3, 4))
+    assert [new.parent(span) for span in (group_, once, body)] == [new.spans[root]] * 2 + [group_]
+    assert group_.links == (old.task(1).span_id,)
+    assert once.links == (old.task(3).span_id,)
+    assert body.links == (old.task(4).span_id, old.task(2).span_id, once.span_id)
+    assert new.run(3).links == ()
+    assert not new.spans.keys() & old.spans.keys()
+
+
 @pytest.mark.parametrize(("name", "inner"), [("nested", 5), ("nested on loop", 3)])
 def test_what_a_task_submits_is_in_its_trace(
     name: str, inner: int, system: System, coordinator: Coordinator, receiver: Receiver
@@ -324,6 +397,18 @@ def test_stamps_are_on_spans_only_if_they_are_named(
 
     assert traced.task(0).attributes["gesso.stamp.visible"] == ["yes"]
     assert "s3cret" not in repr(traced.spans)
+
+
+def test_baggage_passes_only_if_it_is_named(
+    system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """Tasks have the baggage that a setting names, also nested ones; spans tell what another setting names alone."""
+    traced = sent(system, coordinator, receiver, "baggage", spans=9)
+
+    assert traced.value == {"region": "north", "tenant": "blue & green"}
+    tasks = [span for span in traced.spans.values() if span.kind == "internal" and span.name != "outer"]
+    assert [span.attributes["gesso.baggage.tenant"] for span in tasks] == ["blue & green"] * 3
+    assert not any(text in repr(traced.spans) for text in ("s3cret", "north"))
 
 
 def test_unsampled_canvas_has_no_spans(system: System, coordinator: Coordinator, receiver: Receiver) -> None:

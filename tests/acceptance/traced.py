@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
-from opentelemetry import trace
+from opentelemetry import baggage, trace
 
 from gesso import App, Canvas, Task, chain, chord, group
+from gesso.growing import AHEAD_TIME
 from gesso.log import get_task_logger
 
 app = App("traced")
@@ -78,6 +81,36 @@ def mortal(self: Task[..., Any]) -> int:
     return self.request.attempt
 
 
+@app.task(bind=True)
+def grow(self: Task[..., Any], x: int) -> int:
+    """Add two members to the chord that this is in, one of them a chain."""
+    self.add_to_chord(add.s(x, 10))
+    self.add_to_chord(chain(add.s(x, 20), add.s(1)))
+    return x
+
+
+@app.task
+def once(mark: str) -> int:
+    """Fail until the file `mark` is there, and make it."""
+    path = Path(mark)
+    if not path.exists():
+        path.touch()
+        raise ValueError(mark)
+    return 5
+
+
+@app.task
+def told() -> dict[str, object]:
+    """Return the baggage that the task has."""
+    return dict(baggage.get_all())
+
+
+@app.task
+def nest_told() -> str:
+    """Submit another task, which has the same baggage."""
+    return str(told.delay().id)
+
+
 @app.task
 def speak() -> None:
     """Write into the log."""
@@ -88,6 +121,14 @@ def stamped(canvas: Canvas, **stamps: Any) -> Canvas:
     """Return the canvas, stamped."""
     canvas.stamp(**stamps)
     return canvas
+
+
+def slowly(members: Iterable[Canvas]) -> Iterator[Canvas]:
+    """Yield members after a while, so that the group is sent as a stream."""
+    for at, member in enumerate(members):
+        if at == 1:
+            time.sleep(2 * AHEAD_TIME.total_seconds())
+        yield member
 
 
 CANVASES: dict[str, Callable[[], Canvas]] = {
@@ -101,6 +142,11 @@ CANVASES: dict[str, Callable[[], Canvas]] = {
     "nested on loop": nest_on_loop.s,
     "large": lambda: chain(group(add.s(i, i) for i in range(12)), total.s()),
     "mortal": mortal.s,
+    "streamed": lambda: chain(add.s(1, 1), group(slowly(add.si(i, i) for i in range(60))), total.s()),
+    "grown": lambda: chain(add.s(0, 1), chord([grow.s(), add.s(1)], total.s())),
+    "replaced in a chord": lambda: chord([become.s(1), add.s(3, 3)], total.s()),
+    "failing": lambda: chain(add.s(1, 1), chord([add.s(1), once.si("once")], total.s())),
+    "baggage": lambda: chain(nest_told.s(), told.si()),
     "speak": speak.s,
     "stamped": lambda: stamped(add.s(1, 1), visible="yes", hidden="s3cret"),
 }

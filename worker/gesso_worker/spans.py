@@ -1,7 +1,8 @@
 """The span of each attempt: a child of the span that the task was stamped with, and current while the task runs.
 
 A worker without OpenTelemetry's SDK makes none, and only passes on the context of a canvas that somebody traces, so
-that what its tasks submit and call stays in the trace.
+that what its tasks submit and call stays in the trace. Baggage that the coordinator let pass goes on with or without a
+trace.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import NamedTuple
 
 from opentelemetry import context as contexts
 from opentelemetry import trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
@@ -20,6 +22,7 @@ from gesso.v1.worker_service_pb2 import Assignment, Outcome
 from gesso_telemetry.stamped import SpanPlace, StampedTracer, attempt_span_id, within
 
 _DEFAULT_QUEUE = "default"
+_BAGGAGE = W3CBaggagePropagator()
 
 
 class Run(NamedTuple):
@@ -43,15 +46,16 @@ class RunSpans:
         self._tracer = tracer
 
     def begin(self, assignment: Assignment) -> Run | None:
-        """Make the attempt's span the current one. None when the canvas is not traced."""
+        """Make the attempt's span and baggage the current ones. None when there is neither."""
+        carried = _BAGGAGE.extract({"baggage": assignment.baggage}) if assignment.baggage else None
         if self._tracer is None and not assignment.HasField("sampled"):
-            return None
+            return Run(None, contexts.attach(carried)) if carried is not None else None
         sampled = assignment.sampled or not assignment.HasField("sampled")
         stamped = SpanPlace(assignment.trace_id, assignment.span_id, assignment.tracestate, sampled)
         if self._tracer is None or not sampled:
-            return Run(None, contexts.attach(within(stamped)))
+            return Run(None, contexts.attach(within(stamped, carried)))
         span = self._started(self._tracer, stamped, assignment)
-        return Run(span, contexts.attach(trace.set_span_in_context(span)))
+        return Run(span, contexts.attach(trace.set_span_in_context(span, carried)))
 
     def end(self, run: Run | None, outcome: Outcome) -> None:
         """End the attempt's span with what the attempt ended with."""

@@ -20,7 +20,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class SubmitCanvasRequest(_message.Message):
-    __slots__ = ("canvas", "request_id", "validate_only", "wait", "traceparent", "tracestate", "deadline", "submitter_node_id")
+    __slots__ = ("canvas", "request_id", "validate_only", "wait", "traceparent", "tracestate", "deadline", "submitter_node_id", "baggage")
     CANVAS_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     VALIDATE_ONLY_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,7 @@ class SubmitCanvasRequest(_message.Message):
     TRACESTATE_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_FIELD_NUMBER: _ClassVar[int]
     SUBMITTER_NODE_ID_FIELD_NUMBER: _ClassVar[int]
+    BAGGAGE_FIELD_NUMBER: _ClassVar[int]
     canvas: _canvas_pb2.Canvas
     request_id: str
     validate_only: bool
@@ -37,7 +38,8 @@ class SubmitCanvasRequest(_message.Message):
     tracestate: str
     deadline: _duration_pb2.Duration
     submitter_node_id: str
-    def __init__(self, canvas: _Optional[_Union[_canvas_pb2.Canvas, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., wait: bool = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., deadline: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., submitter_node_id: _Optional[str] = ...) -> None: ...
+    baggage: str
+    def __init__(self, canvas: _Optional[_Union[_canvas_pb2.Canvas, _Mapping]] = ..., request_id: _Optional[str] = ..., validate_only: bool = ..., wait: bool = ..., traceparent: _Optional[str] = ..., tracestate: _Optional[str] = ..., deadline: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., submitter_node_id: _Optional[str] = ..., baggage: _Optional[str] = ...) -> None: ...
 
 class SubmitCanvasResponse(_message.Message):
     __slots__ = ("canvas_id", "last", "node_count", "deduplicated", "trace_id", "durability")

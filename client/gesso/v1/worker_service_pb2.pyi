@@ -200,7 +200,7 @@ class WorkResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[WorkResponse.Welcome, _Mapping]] = ..., assignments: _Optional[_Iterable[_Union[Assignment, _Mapping]]] = ..., acknowledged_frame: _Optional[int] = ..., refusals: _Optional[_Iterable[_Union[WorkResponse.Refusal, _Mapping]]] = ..., cancellations: _Optional[_Iterable[_Union[WorkResponse.Cancellation, _Mapping]]] = ..., draining: bool = ...) -> None: ...
 
 class Assignment(_message.Message):
-    __slots__ = ("signature", "stamps", "token", "task_id", "value", "values", "elsewhere", "failed", "trace_id", "span_id", "root_id", "parent_id", "group_id", "failure_count", "tracestate", "iteration", "group_ids", "sampled")
+    __slots__ = ("signature", "stamps", "token", "task_id", "value", "values", "elsewhere", "failed", "trace_id", "span_id", "root_id", "parent_id", "group_id", "failure_count", "tracestate", "iteration", "group_ids", "sampled", "baggage")
     class Iteration(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         ITERATION_UNSPECIFIED: _ClassVar[Assignment.Iteration]
@@ -248,6 +248,7 @@ class Assignment(_message.Message):
     ITERATION_FIELD_NUMBER: _ClassVar[int]
     GROUP_IDS_FIELD_NUMBER: _ClassVar[int]
     SAMPLED_FIELD_NUMBER: _ClassVar[int]
+    BAGGAGE_FIELD_NUMBER: _ClassVar[int]
     signature: _signature_pb2.Signature
     stamps: _containers.MessageMap[str, _signature_pb2.Stamp]
     token: Token
@@ -266,7 +267,8 @@ class Assignment(_message.Message):
     iteration: Assignment.Iteration
     group_ids: _containers.RepeatedScalarFieldContainer[str]
     sampled: bool
-    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., task_id: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., values: _Optional[_Union[_payload_pb2.PayloadList, _Mapping]] = ..., elsewhere: _Optional[_Union[Assignment.InputElsewhere, _Mapping]] = ..., failed: _Optional[_Union[Assignment.FailedTask, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., root_id: _Optional[str] = ..., parent_id: _Optional[str] = ..., group_id: _Optional[str] = ..., failure_count: _Optional[int] = ..., tracestate: _Optional[str] = ..., iteration: _Optional[_Union[Assignment.Iteration, str]] = ..., group_ids: _Optional[_Iterable[str]] = ..., sampled: bool = ...) -> None: ...
+    baggage: str
+    def __init__(self, signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., token: _Optional[_Union[Token, _Mapping]] = ..., task_id: _Optional[str] = ..., value: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., values: _Optional[_Union[_payload_pb2.PayloadList, _Mapping]] = ..., elsewhere: _Optional[_Union[Assignment.InputElsewhere, _Mapping]] = ..., failed: _Optional[_Union[Assignment.FailedTask, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., root_id: _Optional[str] = ..., parent_id: _Optional[str] = ..., group_id: _Optional[str] = ..., failure_count: _Optional[int] = ..., tracestate: _Optional[str] = ..., iteration: _Optional[_Union[Assignment.Iteration, str]] = ..., group_ids: _Optional[_Iterable[str]] = ..., sampled: bool = ..., baggage: _Optional[str] = ...) -> None: ...
 
 class ReadInputRequest(_message.Message):
     __slots__ = ("session_id", "node_id", "token")

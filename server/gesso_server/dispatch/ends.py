@@ -12,10 +12,12 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from typing import TypeAlias
 
-from gesso_server.ids import CanvasId, NodeRef, Trace
+from gesso_server.carried import Carried
+from gesso_server.dispatch.span_links import before, brought_by, each_index, inputs
+from gesso_server.ids import CanvasId, NodeRef, SpanOf, Trace
 from gesso_server.plan import Run
 from gesso_server.store.calls import EndedNode
 from gesso_server.store.errors import StoreError, level_of
@@ -34,15 +36,20 @@ _PAUSE_S = 0.5
 _TRIES = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class End:
     """A node that has ended, with what its span tells."""
 
     ref: NodeRef
     trace: Trace
     created_ms: int
-    rerun: bool
-    """Whether its canvas runs another one again, and some of its nodes ended there."""
+    carried: Carried
+    before: SpanOf | None
+    """The node's span in the canvas that this one runs again, if it has one there."""
+    brought_by: NodeRef | None
+    """The task that brought it, if that one's span is in this trace."""
+    inputs: Sequence[SpanOf]
+    """Of the group that it stands behind, 128 at most; none if that one's span tells of them."""
     node: EndedNode
     record: Record
     members: Sequence[tuple[int, MemberTime]]
@@ -133,26 +140,20 @@ class Ends:
                 members = await _members(partition, canvas_id, parse_join_body(node.body, record.base).inputs)
             self.tell(
                 End(
-                    NodeRef(canvas_id, node.index),
-                    found.trace,
-                    found.created_ms,
-                    found.rerun,
-                    node,
-                    record,
-                    members,
+                    ref=NodeRef(canvas_id, node.index), trace=found.trace, created_ms=found.created_ms,
+                    carried=found.carried, before=before(found, node), node=node, record=record, members=members,
+                    brought_by=await brought_by(partition, canvas_id, found, record),
+                    inputs=await inputs(partition, canvas_id, found, node),
                 )
-            )
+            )  # fmt: skip
         return len(found.nodes)
 
 
 async def _members(
-    partition: Partition, canvas_id: CanvasId, inputs: Sequence[Run]
+    partition: Partition, canvas_id: CanvasId, runs: Sequence[Run]
 ) -> Sequence[tuple[int, MemberTime]]:
-    step = -(-sum(run.count for run in inputs) // _MOST_MEMBERS) or 1
-    every = chain.from_iterable(
-        range(run.first, run.first + run.count * run.stride, run.stride) for run in inputs
-    )
-    indexes = list(islice(every, 0, None, step))
+    step = -(-sum(run.count for run in runs) // _MOST_MEMBERS) or 1
+    indexes = list(islice(each_index(runs), 0, None, step))
     found: list[tuple[int, MemberTime]] = []
     for at in range(0, len(indexes), _MEMBERS_PER_CALL):
         part = indexes[at : at + _MEMBERS_PER_CALL]

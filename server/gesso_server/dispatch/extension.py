@@ -88,7 +88,7 @@ class Extensions:
         for node in plan.nodes:
             if node.source is None:
                 node.source = replaced.source
-                node.replaces = replaced.ref.index
+                node.brought_by = replaced.ref.index
                 node.group = place.groups[-1] if place.begins else None
         last = plan.nodes[plan.last - plan.base]
         last.edges.append(Stand(replaced.ref.index))
@@ -124,6 +124,9 @@ class Extensions:
             if plan.last is not None:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
+                for node in plan.nodes:
+                    if node.source is None:
+                        node.brought_by = ref.index
                 await self._stage(ref.canvas_id, plan, self.telling(plan, teller))
                 lines.append(
                     f"add {plan.base},{len(plan.nodes)} {join}/{plan.last},1,1 {edges_text(plan.start)}"

@@ -69,7 +69,7 @@ class Reruns:
         self._submissions.pressure.check()
         async with self._turn:
             new_id = new_canvas_id(partition.number)
-            trace, root = self._submissions.traces.begin("", new_id)
+            trace, root = self._submissions.traces.begin("", new_id, again=begun.trace)
             new = await self._staged(partition, namespace, canvas_id, request_id, (begun, new_id, trace))
         accepted, duties = await partition.submit_rerun(new)
         if root is not None and isinstance(accepted, Accepted) and accepted.canvas_id == new_id:

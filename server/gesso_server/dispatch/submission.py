@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 
+from gesso_server.carried import Carried
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.names import Names
@@ -43,7 +44,7 @@ class Submission:
     digest: str
     """Of the request's bytes, hexadecimal."""
     traceparent: str
-    tracestate: str
+    carried: Carried
     deadline_ms: int | None = None
     """How long the canvas may take; None for no limit."""
     watch: bool
@@ -194,7 +195,7 @@ class Submissions:
             canvas_id=canvas_id, namespace=submission.namespace, request_id=submission.request_id,
             digest=submission.digest, watch=submission.watch, node_count=len(plan.nodes), last=plan.last,
             last_is_join=isinstance(last, JoinNode), member_count=last.total if isinstance(last, JoinNode) else 0,
-            trace=trace, tracestate=submission.tracestate,
+            trace=trace, carried=submission.carried,
             root="" if plan.root is None else f"{plan.root} {plan.nodes[plan.root].task_id}".rstrip(),
             start=edges_text(plan.start), result_ttl_ms=timing.result_ttl // _MS,
             request_ttl_ms=timing.request_ttl // _MS, lanes=lane_texts(plan.lanes),

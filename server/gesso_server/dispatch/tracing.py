@@ -29,8 +29,16 @@ class CanvasTraces:
         """Whether any spans are told."""
         return self._tracer is not None
 
-    def begin(self, traceparent: str, canvas_id: CanvasId) -> tuple[Trace, Span | None]:
-        """Return the trace of a canvas, and the span of its submission, to be ended when it was accepted."""
+    def begin(
+        self, traceparent: str, canvas_id: CanvasId, *, again: Trace | None = None
+    ) -> tuple[Trace, Span | None]:
+        """Return the trace of a canvas, and the span of its submission, to be ended when it was accepted.
+
+        Args:
+            traceparent: What the submitter sent, empty for nothing.
+            canvas_id: Its id.
+            again: The trace of the canvas that it runs again, to whose submission its own is linked.
+        """
         trace = Trace.of(traceparent, canvas_id)
         if self._tracer is None:
             return trace, None
@@ -44,6 +52,7 @@ class CanvasTraces:
                 "messaging.operation.type": "send", "messaging.message.conversation_id": canvas_id,
                 "gesso.canvas.id": canvas_id,
             },
+            links=[SpanPlace(again.trace_id, again.parent)] if again is not None and again.told else [],
         )  # fmt: skip
         told = span.is_recording()
         return Trace(trace.trace_id, root, sampled=told, told=told), span

@@ -125,8 +125,8 @@ class TaskNode:
     """The join that a task is a member of whose place this one takes; None for any other."""
     groups: tuple[int, ...] = ()
     """The joins that it stands inside, from the outermost inwards: those that wait for it."""
-    replaces: int | None = None
-    """The node whose replacement it begins."""
+    brought_by: int | None = None
+    """The task that brought it: whose replacement, or a member added by it, it begins."""
 
 
 @dataclass(slots=True)
@@ -153,8 +153,8 @@ class JoinNode:
     """Of one that grows: what hangs behind the failure of those that come."""
     groups: tuple[int, ...] = ()
     """The joins that it stands inside, from the outermost inwards: those that wait for it."""
-    replaces: int | None = None
-    """The node whose replacement it begins."""
+    brought_by: int | None = None
+    """The task that brought it: whose replacement, or a member added by it, it begins."""
 
     @property
     def total(self) -> int:

@@ -39,7 +39,9 @@ class Assignments:
             assignment.sampled = context.trace.sampled and told_by(grant.timing) is None
         assignment.span_id = span_id(canvas_id, index)
         assignment.root_id = _root_id(context.root, canvas_id) or body.task_id or node_id
-        assignment.tracestate = context.tracestate
+        assignment.tracestate = context.carried.tracestate
+        if context.carried.baggage:
+            assignment.baggage = context.carried.baggage
         assignment.failure_count = grant.failures
         place, names = body.place, grant.names
         if grant.parent is not None:

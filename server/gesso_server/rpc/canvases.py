@@ -11,6 +11,7 @@ import grpc
 
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import payload_pb2, value_item_pb2, worker_service_pb2
+from gesso_server.carried import Carried
 from gesso_server.config import DEFAULT_NAMESPACE
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
@@ -27,7 +28,7 @@ from gesso_server.store.records import State
 NAMESPACE = DEFAULT_NAMESPACE
 
 _REQUEST_ID_BYTES = 128
-_TRACESTATE_BYTES = 512
+_TRACESTATE_BYTES, _BAGGAGE_BYTES = 512, 8192
 _INLINE = Room(size=256 << 10, count=50_000)
 _NONE = payload_pb2.Payload(data=b"null")
 _FRAME_BYTES = 1 << 20
@@ -92,6 +93,8 @@ class Canvases:
         _check_request_id(request.request_id)
         if len(request.tracestate.encode()) > _TRACESTATE_BYTES:
             raise invalid("OUT_OF_RANGE", f"a tracestate has at most {_TRACESTATE_BYTES} bytes", "tracestate")
+        if len(request.baggage.encode()) > _BAGGAGE_BYTES:
+            raise invalid("OUT_OF_RANGE", f"baggage has at most {_BAGGAGE_BYTES} bytes", "baggage")
         deadline_ms = (
             positive_milliseconds(request.deadline, "deadline") if request.HasField("deadline") else None
         )
@@ -102,8 +105,12 @@ class Canvases:
         digest = _digest(request, deadline_ms) if request.request_id else "0"
         return Submission(
             namespace=NAMESPACE, element=element, request_id=request.request_id, digest=digest,
-            traceparent=request.traceparent, tracestate=request.tracestate, watch=watch, deadline_ms=deadline_ms,
+            traceparent=request.traceparent, carried=self._carried(request), watch=watch, deadline_ms=deadline_ms,
         )  # fmt: skip
+
+    def _carried(self, request: pb.SubmitCanvasRequest) -> Carried:
+        keys = self._coordinator.config.tracing.baggage
+        return Carried.of(request.tracestate, request.baggage, keys)
 
     async def last(self, accepted: Accepted) -> tuple[LookedCanvas, NodeView | None]:
         """Return an accepted canvas as it stands, and its last node."""

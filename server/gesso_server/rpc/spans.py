@@ -3,7 +3,7 @@
 - A node's span begins when its edges let it run and ends when it has ended, by the store's clock. Its parent is the
   node that its control edge comes from: the step before, for an error link what failed; for what begins a replacement
   the task that it replaces; else the span of the submission.
-- What stands behind a group is linked to the group's inputs.
+- What stands behind a group is linked to the group's inputs; what is run again, to its span in the canvas before.
 - A group above the threshold is one span that tells of its members: counts, percentiles, examples.
 """
 
@@ -13,7 +13,6 @@ import json
 import math
 from collections import Counter
 from collections.abc import Sequence
-from itertools import chain, islice
 
 from google.protobuf.message import DecodeError
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -22,19 +21,17 @@ from opentelemetry.util.types import AttributeValue
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import Tracing
 from gesso_server.dispatch.ends import End
-from gesso_server.ids import span_id
+from gesso_server.ids import SpanOf, span_id
 from gesso_server.plan import Origin
 from gesso_server.store.records import (
     MemberTime,
     Record,
     State,
-    parse_join_body,
     parse_record,
     parse_task_body,
 )
 from gesso_telemetry.stamped import SpanPlace, StampedTracer
 
-MOST_LINKS = 128
 _EXAMPLES = 3
 _NS_PER_MS = 1_000_000
 _PERCENTILES = (50, 95, 99)
@@ -55,6 +52,7 @@ class NodeSpans:
     def __init__(self, tracer: StampedTracer, settings: Tracing) -> None:
         self._tracer = tracer
         self._stamps = settings.stamps
+        self._baggage = settings.baggage_attributes
 
     def tell(self, end: End) -> None:
         """Tell the span of a node that has ended."""
@@ -62,7 +60,6 @@ class NodeSpans:
         source = parse_record(end.node.source_record) if end.node.source_record else None
         finish_ms = record.finish_ms or 0
         start_ms = min(_ready_ms(record, source), finish_ms)
-        inputs = _inputs(end, source) if record.origin is Origin.JOIN and source is not None else []
         attributes = self._attributes(end)
         if record.origin is Origin.JOIN and source is not None:
             attributes["gesso.links.count"] = source.total
@@ -70,7 +67,7 @@ class NodeSpans:
         span = self._tracer.start(
             _name(end), SpanPlace(trace.trace_id, span_id(*end.ref)),
             parent=SpanPlace(trace.trace_id, _parent(end, source)), kind=SpanKind.INTERNAL, attributes=attributes,
-            links=[SpanPlace(trace.trace_id, span_id(end.ref.canvas_id, index)) for index in inputs],
+            links=[SpanPlace(each.trace_id, each.span_id) for each in _linked(end)],
             start_ns=_instant(end, start_ms),
         )  # fmt: skip
         if record.tells:
@@ -98,7 +95,7 @@ class NodeSpans:
             }
             return found
         _, queue, _, _, task = end.node.lane.split("|", 4)
-        return found | self._stamps_of(end) | {
+        return found | self._stamps_of(end) | self._baggage_of(end) | {
             "messaging.destination.name": queue,
             "gesso.task": task,
             "gesso.queue": queue,
@@ -118,6 +115,16 @@ class NodeSpans:
             if key in call.stamps
         }
 
+    def _baggage_of(self, end: End) -> dict[str, AttributeValue]:
+        """Return the baggage that may stand on spans."""
+        if not self._baggage or not end.carried.baggage:
+            return {}
+        return {
+            f"gesso.baggage.{key}": text
+            for key, text in end.carried.members().items()
+            if key in self._baggage
+        }
+
 
 def _name(end: End) -> str:
     return "group" if end.record.join else f"task {end.node.lane.split('|', 4)[4]}"
@@ -129,15 +136,15 @@ def _instant(end: End, after_ms: int) -> int:
 
 def _ready_ms(record: Record, source: Record | None) -> int:
     """Return when a node was let run, in ms after the canvas was accepted."""
-    if record.replaces is not None:  # when its task was replaced, nobody has kept
+    if record.brought_by is not None:  # when its task was replaced, nobody has kept
         return record.start_ms or 0
     return max(source.finish_ms or 0, 0) if source is not None else 0
 
 
 def _parent(end: End, source: Record | None) -> str:
     record, canvas_id = end.record, end.ref.canvas_id
-    if record.replaces is not None:
-        return span_id(canvas_id, record.replaces)
+    if record.brought_by is not None:
+        return span_id(*end.brought_by) if end.brought_by is not None else end.trace.parent
     if record.source is None or (source is not None and (source.finish_ms or 0) < 0):
         return (
             end.trace.parent
@@ -147,15 +154,8 @@ def _parent(end: End, source: Record | None) -> str:
     return span_id(canvas_id, record.source)
 
 
-def _inputs(end: End, join: Record) -> list[int]:
-    """Return what a node behind a join is linked to: nothing if no input may have a span of its own in this trace."""
-    if join.tells or end.rerun:
-        return []
-    runs = parse_join_body(end.node.source_body, join.base).inputs
-    every = chain.from_iterable(
-        range(run.first, run.first + run.count * run.stride, run.stride) for run in runs
-    )
-    return list(islice(every, MOST_LINKS))
+def _linked(end: End) -> Sequence[SpanOf]:
+    return end.inputs if end.before is None else [end.before, *end.inputs]
 
 
 def _set_status(span: Span, end: End) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
+from gesso_server.carried import Carried
 from gesso_server.ids import CanvasId, Trace
 
 
@@ -132,7 +133,7 @@ class CanvasContext(NamedTuple):
     """What the tasks of a canvas have in common."""
 
     trace: Trace
-    tracestate: str
+    carried: Carried
     root: str
     """Index of the single first task, and after a space the id that the client chose for it; empty for none."""
 
@@ -221,7 +222,7 @@ class NewCanvas:
     last_is_join: bool
     member_count: int
     trace: Trace
-    tracestate: str
+    carried: Carried
     root: str
     """The single first task as `StoredNode.name` has it; empty for none."""
     start: str
@@ -337,6 +338,7 @@ class Rerunnable(NamedTuple):
     created_ms: int
     now_ms: int
     """By the store's clock."""
+    trace: Trace
 
 
 class RerunPiece(NamedTuple):
@@ -442,6 +444,8 @@ class EndedNode(NamedTuple):
     """Of the node that it began behind; empty for none."""
     source_body: bytes
     """If that is a join."""
+    before: str
+    """Its record in the canvas that is run again; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -450,6 +454,7 @@ class EndedNodes:
 
     trace: Trace
     created_ms: int
-    rerun: bool
-    """Whether the canvas runs another one again."""
+    carried: Carried
+    again: tuple[CanvasId, Trace] | None
+    """The canvas that it runs again; None for none."""
     nodes: list[EndedNode]

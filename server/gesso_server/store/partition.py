@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
+from gesso_server.carried import Carried
 from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.arguments import loan_args, nodes_args, number_arg
 from gesso_server.store.calls import (
@@ -119,7 +120,7 @@ class Partition:
             [
                 new.canvas_id, new.namespace, new.request_id, new.digest, self._coordinator, int(new.watch),
                 new.node_count, number_arg(new.last), "j" if new.last_is_join else "t", new.member_count,
-                new.trace.text(), new.tracestate, new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
+                new.trace.text(), new.carried.text(), new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
                 *loan_args(loan), new.quota, number_arg(new.deadline_ms), *new.lanes, *new.templates,
                 *nodes_args(nodes),
@@ -288,7 +289,10 @@ class Partition:
     ) -> Accepted | Rerunnable | Unfit:
         """Return what a canvas is that is to be run again; the answer before if the request is known."""
         reply = await self._call("rerun_begin", self._key, [canvas_id, namespace, request_id, digest])
-        return Rerunnable(*reply[1:]) if reply[0] == b"O" else rerun_answer(reply)
+        if reply[0] != b"O":
+            return rerun_answer(reply)
+        _, end, created_ms, now_ms, trace = reply
+        return Rerunnable(end, created_ms, now_ms, Trace.parse(trace.decode()))
 
     async def records(self, canvas_id: CanvasId, first: int, end: int) -> list[StoredRecord]:
         """Return what is stored of nodes from `first` on and before `end`, as many as one call reads."""
@@ -491,9 +495,11 @@ class Partition:
         reply = await self._call("ended", self._key, [canvas_id, most_bytes, int(with_bodies), *indexes])
         if not reply:
             return None
-        trace, created, origin, *flat = reply
-        nodes = [ended_node(*flat[at : at + 7]) for at in range(0, len(flat), 7)]
-        return EndedNodes(Trace.parse(trace.decode()), int(created), bool(origin), nodes)
+        trace, created, carried, origin, before, *flat = reply
+        again = (CanvasId(origin.decode()), Trace.parse(before.decode())) if origin and before else None
+        nodes = [ended_node(*flat[at : at + 8]) for at in range(0, len(flat), 8)]
+        found = Carried.parse((carried or b"").decode())
+        return EndedNodes(Trace.parse(trace.decode()), int(created), found, again, nodes)
 
     async def times(self, canvas_id: CanvasId, indexes: Sequence[int]) -> list[str]:
         """Return the changing parts of the records of at most 1000 nodes; `records.member_time` reads them."""

@@ -147,8 +147,8 @@ class Record:
     """Whether clients get no value of it."""
     told_by: int | None = None
     """The join around it whose span tells of it."""
-    replaces: int | None = None
-    """The node whose replacement it begins."""
+    brought_by: int | None = None
+    """The task that brought it: whose replacement, or a member added by it, it begins."""
     tells: bool = False
     """Whether it is a join whose span tells of everything inside it."""
 
@@ -250,7 +250,7 @@ def _record(node: Node) -> str:
 
 
 def _begins(node: Node) -> str:
-    return "" if node.replaces is None else f"r{node.replaces}"
+    return "" if node.brought_by is None else f"r{node.brought_by}"
 
 
 def _join_timing(node: JoinNode) -> str:
@@ -327,7 +327,7 @@ def parse_record(text: str) -> Record:
             total=int(first.rsplit(",", 1)[1]), cause=_number(cause.removeprefix("c")) if state.final else None,
             behind_join=cause.startswith("c"),
             finish_ms=int(finish[0]) if finish else None, overdue="l" in timing,
-            told_by=told_by(timing), replaces=_marked(timing, "r", base), tells="g" in timing,
+            told_by=told_by(timing), brought_by=_marked(timing, "r", base), tells="g" in timing,
         )  # fmt: skip
     counts = [int(part) for part in parts[:3]] or [0, 0, 0]
     rest = parts[3:]
@@ -338,7 +338,7 @@ def parse_record(text: str) -> Record:
         deliveries=counts[0], crashes=counts[1], failures=counts[2],
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
         start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None, ignores_value=ignores_value(text),
-        told_by=told_by(timing), replaces=_marked(timing, "r", base),
+        told_by=told_by(timing), brought_by=_marked(timing, "r", base),
     )  # fmt: skip
 
 
@@ -359,9 +359,10 @@ class MemberTime(NamedTuple):
 def member_time(text: str) -> MemberTime:
     """Read the changing part of a record."""
     state, parts = State(text[0]), text[1:].split(",")
-    if not state.final or len(parts) < 6:  # noqa: PLR2004  a task's sixth part is its start; a join has none
+    if not state.final:
         return MemberTime(state, None, None)
-    finish, start = _number(parts[4]), _number(parts[5])
+    finish = _number(parts[4]) if len(parts) > 4 else None  # noqa: PLR2004  the end is the fifth part
+    start = _number(parts[5]) if len(parts) > 5 else None  # noqa: PLR2004  and a task's start the sixth
     return MemberTime(state, finish, finish - start if finish is not None and start is not None else None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gesso_server.carried import Carried
 from gesso_server.ids import CanvasId, Trace
 from gesso_server.store.calls import (
     Accepted,
@@ -75,7 +76,7 @@ def contexts_of(flat: list[bytes]) -> dict[str, CanvasContext]:
     """Read what is known of canvases, by id."""
     return {
         flat[i].decode(): CanvasContext(
-            Trace.parse(flat[i + 1].decode()), flat[i + 2].decode(), flat[i + 3].decode()
+            Trace.parse(flat[i + 1].decode()), Carried.parse(flat[i + 2].decode()), flat[i + 3].decode()
         )
         for i in range(0, len(flat), 4)
     }
@@ -116,5 +117,7 @@ def looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
 
 def ended_node(*parts: bytes) -> EndedNode:
     """Read a node that has ended, for its span."""
-    index, record, lane, body, outcome, source, source_body = parts
-    return EndedNode(int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body)
+    index, record, lane, body, outcome, source, source_body, before = parts
+    return EndedNode(
+        int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body, before.decode()
+    )  # fmt: skip

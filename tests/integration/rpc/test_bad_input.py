@@ -229,6 +229,7 @@ BAD_CANVASES: dict[str, tuple[canvas_pb2.Canvas, str, str]] = {
 NOBODY = "0" * 32
 BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
     "request id": ("SubmitCanvas", request_of(sig(), request_id="r" * 129), INVALID, "BAD_REQUEST_ID", "request_id"),
+    "baggage": ("SubmitCanvas", request_of(sig(), baggage="b" * 8193), INVALID, "OUT_OF_RANGE", "baggage"),
     "tracestate": ("SubmitCanvas", request_of(sig(), tracestate="t" * 513), INVALID, "OUT_OF_RANGE", "tracestate"),
     "deadline of nothing": ("SubmitCanvas", request_of(sig(), deadline={}), INVALID, "BAD_DURATION", "deadline"),
     "negative deadline": (

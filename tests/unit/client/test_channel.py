@@ -7,7 +7,8 @@ import sys
 from datetime import timedelta
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import baggage, trace
+from opentelemetry.context import attach, detach
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from gesso.connection.backoff import FIRST, LONGEST, backoff, jittered
@@ -60,7 +61,16 @@ def test_submissions_carry_the_callers_trace() -> None:
         inside = current_trace()
 
     assert inside.traceparent == f"00-{0xABC:032x}-{0xDEF:016x}-01"
-    assert current_trace() == ("", "")
+    assert current_trace() == ("", "", "")
+
+
+def test_submissions_carry_the_callers_baggage() -> None:
+    """The current baggage goes along, encoded, with a span or without one."""
+    token = attach(baggage.set_baggage("tenant", "a b"))
+    try:
+        assert current_trace().baggage == "tenant=a+b"
+    finally:
+        detach(token)
 
 
 def test_importing_prepares_grpc_for_forks_and_starts_nothing() -> None:

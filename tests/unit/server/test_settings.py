@@ -74,6 +74,7 @@ def test_assignment_wins_over_the_file_and_the_file_over_the_default(tmp_path: P
         ("timing.lease=4000d", "ten years"),
         ("timing.sweep=0s", "more than 0"),
         ("timing.renewal=20s", "half"),
+        ("tracing.baggage_attributes=tenant", "does not let pass"),
     ],
 )
 def test_what_will_not_do_is_refused_with_a_sentence(text: str, part: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gesso_server.carried import Carried
 from gesso_server.ids import CanvasId, Trace
 from gesso_server.plan import Call, Element, Group, Lane, compile_canvas
 from gesso_server.store.records import (
@@ -46,6 +47,35 @@ def test_trace_is_kept_as_it_is(*, sampled: bool, told: bool) -> None:
     assert Trace.parse(Trace(CANVAS).text()) == Trace(CANVAS)
 
 
+BAGGAGE = "tenant=a+%26+b;p=1, password=s3cret,bad,  region = north ,tenant=no good,k\u00e9y=1"
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept"),
+    [
+        ((), {}),
+        (("tenant",), {"tenant": "a & b"}),
+        (("region", "k\u00e9y"), {"region": "north"}),
+        (("p",), {}),
+    ],
+)
+def test_baggage_is_kept_by_key(keys: tuple[str, ...], kept: dict[str, str]) -> None:
+    """Only members whose keys are named pass, without properties; what is no member never does."""
+    carried = Carried.of("a=b\nsneaky=1", BAGGAGE, keys)
+
+    assert carried.members() == kept
+    assert Carried.parse(carried.text()) == carried
+    assert carried.tracestate == "a=b"
+
+
+def test_baggage_is_kept_while_there_is_room() -> None:
+    """A member that would make it more than 1024 bytes is left out; a smaller one behind it is not."""
+    carried = Carried.of("", f"a={'x' * 1000},b={'y' * 30},c=z", ("a", "b", "c"))
+
+    assert list(carried.members()) == ["a", "c"]
+    assert len(carried.baggage) <= 1024
+
+
 def test_members_of_a_telling_group_are_marked() -> None:
     """Everything in the outermost group above the threshold names that group, and the group itself is marked."""
     inner = Group(members=(_task(), _task()))
@@ -65,7 +95,7 @@ def test_times_of_a_member_are_read() -> None:
     """A task has its end and how long its last attempt took; one that never ran, and a group, have no duration."""
     assert member_time("S1,0,0,-,30,10") == MemberTime(State.SUCCEEDED, 30, 20)
     assert member_time("C0,0,0,-,30,-") == MemberTime(State.CANCELLED, 30, None)
-    assert member_time("S2,2,-,5,30") == MemberTime(State.SUCCEEDED, None, None)
+    assert member_time("S2,2,-,5,30") == MemberTime(State.SUCCEEDED, 30, None)
 
 
 def _task() -> Element:

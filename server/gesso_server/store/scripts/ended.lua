@@ -1,20 +1,27 @@
 -- ended: read what the spans of nodes that have ended tell.
 -- KEYS[1] partition
 -- ARGV[1] canvas  [2] most bytes  [3] 1 if the bodies of tasks are wanted, too  then indexes, at most 1000
--- Returns {trace, created, the canvas that it runs again} and for as many nodes as fit, at least one, flat: index, record, lane text, body (a join's; a
--- task's if wanted), its outcome if it failed by itself, the record of the node that it began behind, that one's body if
--- it is a join; each '' where there is none. {} when there is no such canvas.
+-- Returns {trace, created, tracestate, the canvas that it runs again, that one's trace} and for as many nodes as fit, at least one, flat:
+-- index, record, lane text, body (a join's; a task's if wanted), its outcome if it failed by itself, the record of the node that it
+-- began behind, that one's body if it is a join, its record in the canvas that is run again; each '' where there is none. {}
+-- when there is no such canvas.
+
+local function record_of(K, cid, index)
+  return redis.call('HGET', keys.nodes(K, cid, math.floor(tonumber(index) / CHUNK)), index) or ''
+end
 
 local function half(K, cid, index)
-  local record = redis.call('HGET', keys.nodes(K, cid, math.floor(tonumber(index) / CHUNK)), index) or ''
+  local record = record_of(K, cid, index)
   local join = string.find(record, '/J', 1, true)
   return record, join and nodes.body({K = K}, cid, index) or '', join
 end
 
 redis.register_function{function_name = '@LIBRARY@_ended', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid, room = KEYS[1], ARGV[1], tonumber(ARGV[2])
-  local reply = redis.call('HMGET', keys.meta(K, cid), 'trace', 'created', 'from')
+  local reply = redis.call('HMGET', keys.meta(K, cid), 'trace', 'created', 'tracestate', 'from')
   if not reply[1] then return {} end
+  local from = reply[4]
+  reply[5] = from and redis.call('HGET', keys.meta(K, from), 'trace')
   for i = 4, #ARGV do
     local index = ARGV[i]
     local record, body, join = half(K, cid, index)
@@ -26,7 +33,8 @@ redis.register_function{function_name = '@LIBRARY@_ended', flags = {'no-writes',
     if source and source ~= '' then behind, inputs = half(K, cid, source) end
     room = room - #body - #outcome - #inputs
     if i > 4 and room < 0 then break end
-    for _, part in ipairs({index, record, lane, body, outcome, behind, inputs}) do reply[#reply + 1] = part end
+    local before = from and record_of(K, from, index) or ''
+    for _, part in ipairs({index, record, lane, body, outcome, behind, inputs, before}) do reply[#reply + 1] = part end
   end
   return reply
 end}
@@ -36,8 +44,7 @@ end}
 redis.register_function{function_name = '@LIBRARY@_times', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid, list = KEYS[1], ARGV[1], {}
   for i = 2, #ARGV do
-    local record = redis.call('HGET', keys.nodes(K, cid, math.floor(tonumber(ARGV[i]) / CHUNK)), ARGV[i]) or ''
-    list[i - 1] = string.match(record, '^[^/]*')
+    list[i - 1] = string.match(record_of(K, cid, ARGV[i]), '^[^/]*')
   end
   return list
 end}

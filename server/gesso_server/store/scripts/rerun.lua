@@ -23,13 +23,13 @@ end
 
 -- rerun_begin: KEYS[1] partition  ARGV[1] old canvas  [2] namespace  [3] request id, '' for none  [4] digest
 -- Returns {'K', ...} and {'R'} for a known request as `submit` does, {'G'} or {'A'} for a canvas that cannot be run again (see
--- unfit), else {'O', number of indexes, when it was accepted, now}, both Unix ms.
+-- unfit), else {'O', number of indexes, when it was accepted, now, its trace}, both Unix ms.
 redis.register_function{function_name = '@LIBRARY@_rerun_begin', callback = function(KEYS, ARGV)
   local K = KEYS[1]
   local answer = known_rerun(K, ARGV[2], ARGV[3], ARGV[4]) or unfit(K, ARGV[1], ARGV[2])
   if answer then return answer end
-  local m = redis.call('HMGET', keys.meta(K, ARGV[1]), 'n', 'created')
-  return {'O', tonumber(m[1]), tonumber(m[2]), call_state.begin(K, '').now}
+  local m = redis.call('HMGET', keys.meta(K, ARGV[1]), 'n', 'created', 'trace')
+  return {'O', tonumber(m[1]), tonumber(m[2]), call_state.begin(K, '').now, m[3]}
 end}
 
 local MOST_RECORDS = 1000

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from gesso_server.carried import Carried
 from gesso_server.config import Durability, ServerConfig, Timing
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.extension import Replaced
@@ -83,8 +84,8 @@ class Rig:
     ) -> Canvas:
         """Submit a canvas."""
         submission = Submission(
-            namespace=NAMESPACE, element=element, request_id=request_id, digest=digest, traceparent="", tracestate="",
-            watch=watch,
+            namespace=NAMESPACE, element=element, request_id=request_id, digest=digest, traceparent="",
+            carried=Carried(), watch=watch,
         )  # fmt: skip
         accepted = (await self.coordinator.submissions.submit(submission)).accepted
         canvas = Canvas(element, compile_canvas(element, node_limit=10**6), accepted)

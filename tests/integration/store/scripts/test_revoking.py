@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from gesso_server.carried import Carried
 from gesso_server.config import ServerConfig
 from gesso_server.dispatch.extension import Replaced
 from gesso_server.dispatch.submission import Submission
@@ -177,7 +178,7 @@ async def test_growing_group_is_revoked_with_what_came_later(rig: Rig, worker: W
 async def submit_with_deadline(rig: Rig, element: Element, deadline: timedelta) -> Canvas:
     """Submit a canvas with a deadline."""
     submission = Submission(
-        namespace=NAMESPACE, element=element, request_id="", digest="00", traceparent="", tracestate="",
+        namespace=NAMESPACE, element=element, request_id="", digest="00", traceparent="", carried=Carried(),
         watch=False, deadline_ms=deadline // timedelta(milliseconds=1),
     )  # fmt: skip
     accepted = (await rig.coordinator.submissions.submit(submission)).accepted

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from gesso_server.carried import Carried
 from gesso_server.dispatch import submission
 from gesso_server.dispatch.submission import RequestIdReusedError
 from gesso_server.ids import CanvasId, Trace
@@ -242,7 +243,7 @@ async def test_canvas_whose_parts_were_removed_is_not_accepted(rig: Rig) -> None
     await rig.sweep(staging_ms=-1000)
     new = NewCanvas(
         canvas_id=canvas_id, namespace=NAMESPACE, request_id="", digest="0", watch=False, node_count=len(nodes),
-        last=0, last_is_join=True, member_count=400, trace=Trace(canvas_id), tracestate="", root="",
+        last=0, last_is_join=True, member_count=400, trace=Trace(canvas_id), carried=Carried(), root="",
         start=edges_text(plan.start), result_ttl_ms=1000, request_ttl_ms=1000, lanes=lane_texts(plan.lanes),
         templates=[], template_count=0, growing=0, quota=1000,
     )  # fmt: skip

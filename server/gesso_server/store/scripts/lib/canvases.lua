@@ -3,7 +3,8 @@
 -- The hash keys.meta has: ns, state (E expanding, A active, S succeeded, F failed, C cancelled), n (the next free
 -- index; what was staged for a report that never counted has one, too), own (nodes that it was submitted with), total (nodes), left (nodes not final, and growing joins once more), last (index of the node whose value is the canvas's, or ''), kind (t task, j join),
 -- members (of that join), created (ms), finished (ms), trace (its id, and after a space what
--- ids.Trace says; it ends in t when coordinators tell its spans), tracestate, root ('' where there is no single first
+-- ids.Trace says; it ends in t when coordinators tell its spans), tracestate (with what
+-- else goes along with it, as carried.Carried says), root ('' where there is no single first
 -- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when
 -- keys.watchers exists), deadline (how long it may take, ms; '' for no limit), overdue (that number again, once it has
 -- passed), from (the canvas that it runs again), pins (canvases that run it again, and read what succeeded from it),

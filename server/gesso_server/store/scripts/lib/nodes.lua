@@ -26,7 +26,7 @@
 -- u0, u1 of a join that was revoked (lib/members.lua); k of both when a join cancelled it that has succeeded without it;
 -- f<most>[.<under way>] of a join: members that may be under way at one time (lib/turns.lua);
 -- g of a join when its span tells of all inside it; s<join> of both when the span of that join tells of it
--- (lib/canvases.lua), r<node> when it begins the canvas that replaces that node;
+-- (lib/canvases.lua), r<node> when it begins the canvas that replaces that node, or a member that it added;
 -- b<base> of both, the last: what its body says is relative to this index. '?' stands where the record could not be read.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
