@@ -53,6 +53,12 @@ class Receiver:
         """What a process is told with OpenTelemetry's own variables, so that it sends its spans here."""
         return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{self.address}", "OTEL_BSP_SCHEDULE_DELAY": "50"}
 
+    @property
+    def spans(self) -> list[ReceivedSpan]:
+        """Every span that has come."""
+        with self._changed:
+            return list(self._spans)
+
     def trace(self, trace_id: str) -> list[ReceivedSpan]:
         """Return the spans of a trace that have come."""
         with self._changed:
