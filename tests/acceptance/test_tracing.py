@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +15,7 @@ from gesso import group, signature
 from gesso_server.ids import CanvasId, span_id, submit_span_id
 from gesso_telemetry.stamped import attempt_span_id
 from support.otlp import Receiver, receiving
-from support.system import Coordinator, Program, System
+from support.system import Coordinator, Program, System, until
 
 THRESHOLD = 10
 BAGGAGE = ("tracing.baggage=tenant,region", "tracing.baggage_attributes=tenant")
@@ -295,6 +297,29 @@ def test_trace_is_whole_after_a_worker_was_killed(
     assert traced.run(0, 2).links == (attempt_span_id(traced.task(0).span_id, 1),)
     said = traced.task(0).attributes
     assert (said["gesso.attempt_count"], said["gesso.crash_count"]) == (2, 1)
+
+
+def test_trace_goes_on_after_a_coordinator_was_killed(tmp_path: Path, receiver: Receiver) -> None:
+    """What a killed coordinator had sent is not sent again, another one tells the rest, and nothing is missing."""
+    with System(tmp_path) as system:
+        store = system.store()
+        first, second = system.coordinator(store=store), system.coordinator(store=store)
+        system.worker(first, second, module="acceptance.traced")
+        os.mkfifo(tmp_path / "gate")
+        known = {span.trace_id for span in receiver.spans}
+        both = f"{first.address},{second.address}"
+        client = system.python("client", "-m", "acceptance.traced_client", "held", address=both)
+        client.line("sent")
+        until(lambda: _are_told(receiver, known, "task acceptance.traced.add"), "the first task's span")
+        first.program.kill()
+        (tmp_path / "gate").write_text("")
+        told = json.loads(client.line("told ").removeprefix("told "))
+
+        whole(receiver, told["trace_id"], told["outer"], spans=8)
+
+
+def _are_told(receiver: Receiver, known: Collection[str], name: str) -> bool:
+    return any(span.name == name and span.trace_id not in known for span in receiver.spans)
 
 
 def test_line_that_a_task_logs_names_task_and_span(

@@ -100,6 +100,12 @@ def once(mark: str) -> int:
 
 
 @app.task
+def hold(gate: str) -> None:
+    """Wait until the named pipe `gate` is opened for writing."""
+    Path(gate).read_text()
+
+
+@app.task
 def told() -> dict[str, object]:
     """Return the baggage that the task has."""
     return dict(baggage.get_all())
@@ -146,6 +152,7 @@ CANVASES: dict[str, Callable[[], Canvas]] = {
     "grown": lambda: chain(add.s(0, 1), chord([grow.s(), add.s(1)], total.s())),
     "replaced in a chord": lambda: chord([become.s(1), add.s(3, 3)], total.s()),
     "failing": lambda: chain(add.s(1, 1), chord([add.s(1), once.si("once")], total.s())),
+    "held": lambda: chain(add.si(1, 1), hold.si("gate"), add.si(1, 1)),
     "baggage": lambda: chain(nest_told.s(), told.si()),
     "speak": speak.s,
     "stamped": lambda: stamped(add.s(1, 1), visible="yes", hidden="s3cret"),
