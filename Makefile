@@ -54,7 +54,7 @@ $(NODE): package.json package-lock.json
 
 # --- running ---------------------------------------------------------------------------------
 
-.PHONY: demo test test-long test-partitions fuzz chaos soak bench bench-scale
+.PHONY: demo test test-long test-partitions fuzz chaos soak bench bench-scale bench-tracing
 DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
@@ -85,6 +85,9 @@ bench: $(FULL) ## Measure Gesso, Celery and Dramatiq side by side (10 min; QUICK
 
 bench-scale: $(FULL) ## Measure Gesso with up to 1,000,000 members (20 min; QUICK=1: up to 10,000)
 	$(BIN)/python -m bench.scale $(if $(QUICK),--quick) $(ARGS)
+
+bench-tracing: $(FULL) ## Measure what tracing costs, off and at 1 % and 100 % (5 min; QUICK=1: under 2)
+	$(BIN)/python -m bench.tracing $(if $(QUICK),--quick) $(ARGS)
 
 # --- judging ---------------------------------------------------------------------------------
 

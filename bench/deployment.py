@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,10 @@ class Coordinator:
 class Gesso:
     """The processes of one deployment. The first coordinator has the store embedded; the others join it."""
 
-    def __init__(self, folder: Path) -> None:
-        """Nothing runs yet; everything will lie in `folder`."""
+    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        """Nothing runs yet; everything will lie in `folder`, and every process is told `environment` besides."""
         self._folder = folder
+        self._environment = environment
         self._stack = ExitStack()
         self._store_url = ""
         self.coordinators: list[Coordinator] = []
@@ -52,8 +54,8 @@ class Gesso:
         """Every coordinator's address, as clients and workers take them."""
         return ",".join(coordinator.address for coordinator in self.coordinators)
 
-    def coordinator(self) -> Coordinator:
-        """Start a coordinator, and wait until it serves."""
+    def coordinator(self, settings: Sequence[str] = ()) -> Coordinator:
+        """Start a coordinator with settings `NAME=VALUE`, and wait until it serves."""
         where = (
             ["--store", self._store_url]
             if self.coordinators
@@ -61,6 +63,7 @@ class Gesso:
         )
         name = f"coordinator-{len(self.coordinators)}"
         command = ["server", "--address", "127.0.0.1:0", *where, "--output", "json"]
+        command += [f"--set={text}" for text in settings]
         program = self._program(name, command)
         told = json.loads(program.line('"coordinator.ready"'))
         self._store_url = told["store"]
@@ -99,4 +102,4 @@ class Gesso:
 
     def _program(self, name: str, words: list[str]) -> Program:
         command = [python(), "-P", "-m", "gesso", *words]
-        return self._stack.enter_context(Program(name, command, self._folder))
+        return self._stack.enter_context(Program(name, command, self._folder, self._environment))

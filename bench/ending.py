@@ -13,11 +13,13 @@ _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FOLDER = ROOT / "bench" / "results"
 
 
-def publish(name: str, data: dict[str, object], picture: str, *, quick: bool) -> list[Path]:
-    """Write both, and return where; a quick run leaves those of a whole one alone."""
+def publish(name: str, data: dict[str, object], picture: str | None, *, quick: bool) -> list[Path]:
+    """Write both, the picture if there is one, and return where; a quick run leaves those of a whole one alone."""
     _FOLDER.mkdir(parents=True, exist_ok=True)
     stem = f"{name}-quick" if quick else name
-    files = {_FOLDER / f"{stem}.json": json.dumps(data, indent=1) + "\n", _FOLDER / f"{stem}.svg": picture}
+    files = {_FOLDER / f"{stem}.json": json.dumps(data, indent=1) + "\n"}
+    if picture is not None:
+        files[_FOLDER / f"{stem}.svg"] = picture
     for path, text in files.items():
         path.write_text(text)
     return [path.relative_to(ROOT) for path in files]

@@ -60,9 +60,14 @@ class Results:
             "conditions": self.conditions,
             "faults": self.faults,
             "sizes": dict(self.sizes),
-            "measures": [self._row(measure, self.systems) for measure in MEASURES],
-            "limits": [self._row(measure, [LIMITS_SYSTEM]) for measure in LIMIT_MEASURES],
+            "measures": [self._row(measure, self.systems) for measure in MEASURES if self._has(measure)],
+            "limits": [
+                self._row(measure, [LIMITS_SYSTEM]) for measure in LIMIT_MEASURES if self._has(measure)
+            ],
         }
+
+    def _has(self, measure: Measure) -> bool:
+        return measure.workload in self.sizes
 
     def _row(self, measure: Measure, systems: Iterable[str]) -> dict[str, object]:
         row: dict[str, object] = {"key": measure.key, "title": self.title(measure), "unit": measure.unit}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,14 @@ class Running:
 
 
 @contextmanager
-def run_gesso(folder: Path) -> Generator[Running]:
-    """Run one coordinator with its embedded store, and workers."""
-    with Gesso(folder) as gesso:
-        coordinator = gesso.coordinator()
+def run_gesso(
+    folder: Path, environment: Mapping[str, str] | None = None, settings: Sequence[str] = ()
+) -> Generator[Running]:
+    """Run one coordinator with its embedded store and settings, and workers, all of them with an environment."""
+    with Gesso(folder, environment) as gesso:
+        coordinator = gesso.coordinator(settings)
         gesso.workers(PROCESSES)
-        surroundings = {"GESSO_ADDRESS": coordinator.address}
+        surroundings = {"GESSO_ADDRESS": coordinator.address, **(environment or {})}
         with Client("gesso", [python(), "-m", "bench.driver", "gesso"], folder, surroundings) as client:
             how = f"1 coordinator, {PROCESSES} worker processes of 1 thread"
             yield Running(client, _told(client, "gesso", how, gesso.store.text))
