@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from functools import cached_property
 from importlib.metadata import entry_points
 
 from opentelemetry import trace
@@ -33,9 +34,24 @@ def export_to(names: Sequence[str], service: str) -> None:
     trace.set_tracer_provider(provider)
 
 
+class _Resource(Resource):
+    """A resource that is hashed once: exporters ask for that with every span, and the SDK makes JSON each time."""
+
+    @cached_property
+    def _hash(self) -> int:
+        return super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return super().__eq__(other)
+
+
 def _resource(service: str) -> Resource:
     given = OTELResourceDetector().detect().attributes
-    return Resource.create({} if SERVICE_NAME in given else {SERVICE_NAME: service})
+    made = Resource.create({} if SERVICE_NAME in given else {SERVICE_NAME: service})
+    return _Resource(dict(made.attributes), made.schema_url)
 
 
 def _entry_point(name: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeAlias
@@ -19,10 +19,11 @@ from gesso_server.carried import Carried
 from gesso_server.dispatch.span_links import before, brought_by, each_index, inputs
 from gesso_server.ids import CanvasId, NodeRef, SpanOf, Trace
 from gesso_server.plan import Run
-from gesso_server.store.calls import EndedNode
+from gesso_server.store.calls import EndedNode, EndedNodes
 from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.partition import Partition
 from gesso_server.store.records import MemberTime, Record, member_time, parse_join_body, parse_record
+from gesso_telemetry.setup import flush
 
 _log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ _MOST_MEMBERS = 10_000
 _MEMBERS_PER_CALL = 1000
 _PAUSE_S = 0.5
 _TRIES = 20
+_GATHER_S = 0.02
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,7 @@ class End:
 
 Tell: TypeAlias = Callable[[End], None]
 """Tells a node's span."""
+_Wanted: TypeAlias = tuple[CanvasId, list[int]]
 
 
 class Ends:
@@ -71,20 +74,20 @@ class Ends:
         """
         self.tell: Tell = lambda _end: None
         self._with_bodies = with_bodies
-        self._waiting: deque[tuple[Partition, CanvasId, list[int]]] = deque()
+        self._waiting: defaultdict[Partition, deque[_Wanted]] = defaultdict(deque)
         self._count = 0
         self._due = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
-    def note(self, partition: Partition, ended: Sequence[tuple[CanvasId, list[int]]]) -> None:
+    def note(self, partition: Partition, ended: Sequence[_Wanted]) -> None:
         """Take note of nodes that a call on `partition` has ended."""
         for canvas_id, indexes in ended:
             if self._count + len(indexes) > _MOST_WAITING:
                 _log.warning("spans.dropped", extra={"canvas_id": canvas_id, "count": len(indexes)})
                 continue
             self._count += len(indexes)
-            self._waiting.append((partition, canvas_id, indexes))
+            self._waiting[partition].append((canvas_id, indexes))
         self._idle.clear()
         self._due.set()
 
@@ -97,40 +100,58 @@ class Ends:
             _log.warning("spans.dropped", extra={"count": self._count})
 
     async def run(self) -> None:
-        """Tell until cancelled."""
+        """Tell until cancelled: after a moment, so that a call reads what many calls have ended."""
         while True:
             await self._due.wait()
+            await asyncio.sleep(_GATHER_S)
             self._due.clear()
             while self._waiting:
-                partition, canvas_id, indexes = self._waiting.popleft()
-                await self._tell_all(partition, canvas_id, indexes)
-                self._count -= len(indexes)
+                for partition in list(self._waiting):
+                    await self._tell_some(partition)
             self._idle.set()
 
-    async def _tell_all(self, partition: Partition, canvas_id: CanvasId, indexes: list[int]) -> None:
-        at, tries = 0, 0
-        while at < len(indexes) and tries < _TRIES:
+    async def _tell_some(self, partition: Partition) -> None:
+        """Tell as many as one call reads."""
+        queue = self._waiting[partition]
+        wanted = _taken(queue)
+        left = await self._tell(partition, wanted)
+        queue.extendleft(reversed(left))
+        self._count -= _total(wanted) - _total(left)
+        if not queue:
+            del self._waiting[partition]
+        if _total(wanted) == _NODES_PER_CALL:  # more than exporters hold may come at once
+            await asyncio.to_thread(flush)
+
+    async def _tell(self, partition: Partition, wanted: Sequence[_Wanted]) -> Sequence[_Wanted]:
+        """Return what is left to tell; nothing of canvases that are gone."""
+        found = await self._read(partition, wanted)
+        if found is None:
+            _log.warning("spans.dropped", extra={"partition": partition.number, "count": _total(wanted)})
+            return ()
+        left = list(wanted[len(found) :])
+        for (canvas_id, indexes), nodes in zip(wanted, found, strict=False):
+            if nodes is not None:
+                await self._tell_nodes(partition, canvas_id, nodes)
+                if len(nodes.nodes) < len(indexes):
+                    left.insert(0, (canvas_id, indexes[len(nodes.nodes) :]))
+        return left
+
+    async def _read(self, partition: Partition, wanted: Sequence[_Wanted]) -> list[EndedNodes | None] | None:
+        for _ in range(_TRIES):
             try:
-                told = await self._tell_some(partition, canvas_id, indexes[at : at + _NODES_PER_CALL])
+                return await partition.ended(
+                    wanted, with_bodies=self._with_bodies, most_bytes=_BYTES_PER_CALL
+                )
             except StoreError as error:
                 _log.log(
                     level_of(error),
                     "spans.delayed",
                     extra={"partition": partition.number, "reason": str(error)},
                 )
-                tries += 1
                 await asyncio.sleep(_PAUSE_S)
-                continue
-            if not told:
-                return  # the canvas is gone
-            at += told
+        return None
 
-    async def _tell_some(self, partition: Partition, canvas_id: CanvasId, indexes: list[int]) -> int:
-        found = await partition.ended(
-            canvas_id, indexes, with_bodies=self._with_bodies, most_bytes=_BYTES_PER_CALL
-        )
-        if found is None:
-            return 0
+    async def _tell_nodes(self, partition: Partition, canvas_id: CanvasId, found: EndedNodes) -> None:
         for node in found.nodes:
             if not node.record:
                 continue
@@ -146,7 +167,27 @@ class Ends:
                     inputs=await inputs(partition, canvas_id, found, node),
                 )
             )  # fmt: skip
-        return len(found.nodes)
+
+
+def _taken(queue: deque[_Wanted]) -> list[_Wanted]:
+    """Take as many as one call reads, those of a canvas that follow each other together."""
+    taken: list[_Wanted] = []
+    room = _NODES_PER_CALL
+    while queue and room:
+        canvas_id, indexes = queue.popleft()
+        if len(indexes) > room:
+            queue.appendleft((canvas_id, indexes[room:]))
+            indexes = indexes[:room]
+        room -= len(indexes)
+        if taken and taken[-1][0] == canvas_id:
+            taken[-1] = (canvas_id, taken[-1][1] + indexes)
+        else:
+            taken.append((canvas_id, indexes))
+    return taken
+
+
+def _total(wanted: Iterable[_Wanted]) -> int:
+    return sum(len(indexes) for _, indexes in wanted)
 
 
 async def _members(

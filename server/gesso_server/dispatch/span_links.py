@@ -80,7 +80,7 @@ async def _where_they_ended(
         missing = [index for index in missing if index not in set(here)]
         canvas = again
         if canvas is not None and missing:
-            older = await partition.ended(canvas[0], [], with_bodies=False, most_bytes=0)
+            (older,) = await partition.ended([(canvas[0], [])], with_bodies=False, most_bytes=0)
             again = older.again if older is not None else None
     return [spans[index] for index in indexes if index in spans]
 

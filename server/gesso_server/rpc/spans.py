@@ -100,8 +100,8 @@ class NodeSpans:
             "gesso.task": task,
             "gesso.queue": queue,
             "gesso.attempt_count": record.deliveries,
-            "gesso.failure_count": record.failures,
-            "gesso.crash_count": record.crashes,
+            **({"gesso.failure_count": record.failures} if record.failures else {}),
+            **({"gesso.crash_count": record.crashes} if record.crashes else {}),
         }  # fmt: skip
 
     def _stamps_of(self, end: End) -> dict[str, AttributeValue]:

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
-from gesso_server.carried import Carried
 from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.arguments import loan_args, nodes_args, number_arg
 from gesso_server.store.calls import (
@@ -48,7 +47,7 @@ from gesso_server.store.records import StoredNode
 from gesso_server.store.replies import (
     contexts_of,
     duties_of,
-    ended_node,
+    ended_nodes,
     grant_of,
     known_canvas,
     looked_canvas,
@@ -482,24 +481,23 @@ class Partition:
         return [(flat[at].decode(), flat[at + 1], flat[at + 2]) for at in range(0, len(flat), 3)]
 
     async def ended(
-        self, canvas_id: CanvasId, indexes: Sequence[int], *, with_bodies: bool, most_bytes: int
-    ) -> EndedNodes | None:
-        """Return what the spans of nodes tell: of the first ones, at least one. None when there is no such canvas.
+        self, wanted: Sequence[tuple[CanvasId, Sequence[int]]], *, with_bodies: bool, most_bytes: int
+    ) -> list[EndedNodes | None]:
+        """Return what the spans of nodes tell: canvas by canvas, as many as fit, of the first one at least one node.
 
         Args:
-            canvas_id: Which canvas.
-            indexes: At most 1000.
+            wanted: Canvases and indexes, at most 1000 of all.
             with_bodies: Whether the bodies of tasks are wanted.
             most_bytes: About how much to return.
+
+        Returns:
+            For the first canvases each its first nodes; None for a canvas that there is not.
         """
-        reply = await self._call("ended", self._key, [canvas_id, most_bytes, int(with_bodies), *indexes])
-        if not reply:
-            return None
-        trace, created, carried, origin, before, *flat = reply
-        again = (CanvasId(origin.decode()), Trace.parse(before.decode())) if origin and before else None
-        nodes = [ended_node(*flat[at : at + 8]) for at in range(0, len(flat), 8)]
-        found = Carried.parse((carried or b"").decode())
-        return EndedNodes(Trace.parse(trace.decode()), int(created), found, again, nodes)
+        args: list[str | int] = []
+        for canvas_id, indexes in wanted:
+            args += [canvas_id, len(indexes), *indexes]
+        replies = await self._call("ended", self._key, [most_bytes, int(with_bodies), *args])
+        return [ended_nodes(reply) if reply else None for reply in replies]
 
     async def times(self, canvas_id: CanvasId, indexes: Sequence[int]) -> list[str]:
         """Return the changing parts of the records of at most 1000 nodes; `records.member_time` reads them."""

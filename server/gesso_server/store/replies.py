@@ -13,6 +13,7 @@ from gesso_server.store.calls import (
     Duties,
     Ended,
     EndedNode,
+    EndedNodes,
     Grant,
     Looked,
     LookedCanvas,
@@ -115,8 +116,17 @@ def looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
     )  # fmt: skip
 
 
-def ended_node(*parts: bytes) -> EndedNode:
-    """Read a node that has ended, for its span."""
+def ended_nodes(reply: list[bytes]) -> EndedNodes:
+    """Read nodes of a canvas that have ended, for their spans."""
+    trace, created, carried, origin, before, *flat = reply
+    return EndedNodes(
+        trace=Trace.parse(trace.decode()), created_ms=int(created), carried=Carried.parse((carried or b"").decode()),
+        again=(CanvasId(origin.decode()), Trace.parse(before.decode())) if origin and before else None,
+        nodes=[_ended_node(*flat[at : at + 8]) for at in range(0, len(flat), 8)],
+    )  # fmt: skip
+
+
+def _ended_node(*parts: bytes) -> EndedNode:
     index, record, lane, body, outcome, source, source_body, before = parts
     return EndedNode(
         int(index), record.decode(), lane.decode(), body, outcome, source.decode(), source_body, before.decode()
