@@ -181,4 +181,4 @@ def _told(hook: Callable[..., None], *args: Any) -> None:
     try:
         hook(*args)
     except Exception:  # noqa: BLE001 - user code
-        _LOG.exception("%s failed", hook)
+        _LOG.exception("task.hook_failed hook=%s", getattr(hook, "__qualname__", "unknown"))

@@ -147,7 +147,7 @@ class Signal:
         try:
             return receiver(signal=self, sender=sender, **provided)
         except Exception as error:  # noqa: BLE001 - user code
-            _LOG.exception("a receiver of %s failed: %r", self.name, receiver)
+            _LOG.exception("signal.receiver_failed signal=%s receiver=%r", self.name, receiver)
             return error
 
     def _weakly(self, receiver: Callable[..., Any]) -> _Reference:

@@ -120,8 +120,8 @@ def test_nothing_outlives_a_killed_dev(system: System, tmp_path: Path) -> None:
 
 
 def test_dev_tells_scripts_when_it_is_ready(tmp_path: Path, system: System) -> None:
-    """With -o json its line is an object, with all that a script needs; SIGTERM ends it with 0."""
-    dev = start(system, tmp_path / "data", "--output", "json")
+    """With -o json its line is an object, with all that a script needs, as its log may be; SIGTERM ends it with 0."""
+    dev = start(system, tmp_path / "data", "--output", "json", "--log-format", "json")
 
     told = json.loads(dev.line('"dev.ready"'))
 
@@ -129,3 +129,5 @@ def test_dev_tells_scripts_when_it_is_ready(tmp_path: Path, system: System) -> N
     assert told["data"] == str(tmp_path / "data")
     dev.terminate()
     assert dev.ended() == 0
+    events = ("worker.draining", "coordinator.draining")
+    assert [json.loads(dev.line(f'"{event}"'))["event"] for event in events] == list(events)

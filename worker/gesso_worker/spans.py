@@ -69,14 +69,16 @@ class RunSpans:
 
     def _started(self, tracer: StampedTracer, stamped: SpanPlace, assignment: Assignment) -> Span:
         attempt = assignment.token.attempt
-        before = stamped._replace(span_id=attempt_span_id(stamped.span_id, attempt - 1))
+        before = (
+            (stamped._replace(span_id=attempt_span_id(stamped.span_id, attempt - 1)),) if attempt > 1 else ()
+        )
         return tracer.start(
             f"run {assignment.signature.task}",
             stamped._replace(span_id=attempt_span_id(stamped.span_id, attempt)),
             parent=stamped,
             kind=SpanKind.CONSUMER,
             attributes=self._attributes(assignment),
-            links=(before,) if attempt > 1 else (),
+            links=before,
         )
 
     def _attributes(self, assignment: Assignment) -> dict[str, AttributeValue]:

@@ -17,6 +17,7 @@ import typer
 from gesso.cli.exits import CommandError, Exit
 from gesso.cli.options import Output, OutputOption
 from gesso.cli.part import Part, PartEndedError
+from gesso_telemetry.logs import LogFormat
 
 __all__ = ["command"]
 
@@ -47,6 +48,10 @@ def command(  # noqa: PLR0913 - an option is an argument here
         int | None, typer.Option(min=1, help="How many worker processes.", show_default="one for each core")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, help="How many tasks each of them runs at one time.")] = 1,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(envvar="GESSO_LOG_FORMAT", help="For a person, or a JSON object a line for a program."),
+    ] = LogFormat.CONSOLE,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Run a coordinator, its store and workers for a module's tasks, all in one go.
@@ -61,6 +66,8 @@ def command(  # noqa: PLR0913 - an option is an argument here
     server = ["--address", address, "--data", str(data), *(["--store", store] if store else [])]
     worker = ["-A", app, "--queues", queues, "--threads", str(threads)]
     worker += ["--processes", str(processes)] if processes else []
+    for options in (server, worker):
+        options += ["--log-format", log_format]
     asyncio.run(Dev(server, worker, output).run())
 
 

@@ -158,7 +158,7 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
             return Refusal(grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", text, retry_delay=_SOON)
         case _:
             fault = secrets.token_hex(6)
-            _log.error("fault id=%s", fault, exc_info=error)
+            _log.error("request.fault id=%s", fault, exc_info=error)
             return Refusal(
                 grpc.StatusCode.INTERNAL, "INTERNAL", f"a fault of the coordinator's own, {fault} in its log"
             )
