@@ -26,7 +26,7 @@ from gesso.v1 import node_pb2 as gesso_dot_v1_dot_node__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgesso/v1/canvas_summary.proto\x12\x08gesso.v1\x1a\x13gesso/v1/node.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x03\n\rCanvasSummary\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.gesso.v1.CanvasSummary.State\x12\x1e\n\x04last\x18\x03 \x01(\x0b\x32\x10.gesso.v1.Handle\x12\x10\n\x08trace_id\x18\x04 \x01(\t\x12\x12\n\nnode_count\x18\x05 \x01(\x03\x12\x13\n\x0b\x65nded_count\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_EXPANDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgesso/v1/canvas_summary.proto\x12\x08gesso.v1\x1a\x13gesso/v1/node.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x04\n\rCanvasSummary\x12\x11\n\tcanvas_id\x18\x01 \x01(\t\x12,\n\x05state\x18\x02 \x01(\x0e\x32\x1d.gesso.v1.CanvasSummary.State\x12\x1e\n\x04last\x18\x03 \x01(\x0b\x32\x10.gesso.v1.Handle\x12\x10\n\x08trace_id\x18\x04 \x01(\t\x12\x12\n\nnode_count\x18\x05 \x01(\x03\x12\x13\n\x0b\x65nded_count\x18\x06 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05tasks\x18\x10 \x03(\t\x12\x19\n\x11retried_canvas_id\x18\x11 \x01(\t\x12\x31\n\rdeadline_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x81\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x13\n\x0fSTATE_EXPANDING\x10\x01\x12\x10\n\x0cSTATE_ACTIVE\x10\x02\x12\x13\n\x0fSTATE_SUCCEEDED\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x12\x13\n\x0fSTATE_CANCELLED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gesso.v1.canvas_summary_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CANVASSUMMARY']._serialized_start=98
-  _globals['_CANVASSUMMARY']._serialized_end=548
-  _globals['_CANVASSUMMARY_STATE']._serialized_start=419
-  _globals['_CANVASSUMMARY_STATE']._serialized_end=548
+  _globals['_CANVASSUMMARY']._serialized_end=641
+  _globals['_CANVASSUMMARY_STATE']._serialized_start=512
+  _globals['_CANVASSUMMARY_STATE']._serialized_end=641
 # @@protoc_insertion_point(module_scope)

@@ -161,7 +161,9 @@ class CoordinatorServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListCanvases(self, request, context):
-        """Lists canvases, the newest first.
+        """Lists canvases, the newest first. It looks at a bounded number of them: with a filter that few of many canvases pass a
+        page may have fewer than asked for, or none, although more follow. A page's token stays what it is while canvases
+        come and go: one that was there all the time stands on exactly one page.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -64,7 +64,10 @@ class CoordinatorServiceStub:
     GetCanvas: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.GetCanvasRequest, _coordinator_service_pb2.GetCanvasResponse]
     """Returns how a canvas stands. NOT_FOUND for an unknown one."""
     ListCanvases: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.ListCanvasesRequest, _coordinator_service_pb2.ListCanvasesResponse]
-    """Lists canvases, the newest first."""
+    """Lists canvases, the newest first. It looks at a bounded number of them: with a filter that few of many canvases pass a
+    page may have fewer than asked for, or none, although more follow. A page's token stays what it is while canvases
+    come and go: one that was there all the time stands on exactly one page.
+    """
     WatchCanvases: _grpc.UnaryStreamMultiCallable[_coordinator_service_pb2.WatchCanvasesRequest, _coordinator_service_pb2.WatchCanvasesResponse]
     """Sends a snapshot of canvases and then what changes.
 
@@ -144,7 +147,10 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     GetCanvas: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.GetCanvasRequest, _coordinator_service_pb2.GetCanvasResponse]  # type: ignore[assignment]
     """Returns how a canvas stands. NOT_FOUND for an unknown one."""
     ListCanvases: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.ListCanvasesRequest, _coordinator_service_pb2.ListCanvasesResponse]  # type: ignore[assignment]
-    """Lists canvases, the newest first."""
+    """Lists canvases, the newest first. It looks at a bounded number of them: with a filter that few of many canvases pass a
+    page may have fewer than asked for, or none, although more follow. A page's token stays what it is while canvases
+    come and go: one that was there all the time stands on exactly one page.
+    """
     WatchCanvases: _aio.UnaryStreamMultiCallable[_coordinator_service_pb2.WatchCanvasesRequest, _coordinator_service_pb2.WatchCanvasesResponse]  # type: ignore[assignment]
     """Sends a snapshot of canvases and then what changes.
 
@@ -251,7 +257,10 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _coordinator_service_pb2.ListCanvasesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_coordinator_service_pb2.ListCanvasesResponse, _abc.Awaitable[_coordinator_service_pb2.ListCanvasesResponse]]:
-        """Lists canvases, the newest first."""
+        """Lists canvases, the newest first. It looks at a bounded number of them: with a filter that few of many canvases pass a
+        page may have fewer than asked for, or none, although more follow. A page's token stays what it is while canvases
+        come and go: one that was there all the time stands on exactly one page.
+        """
 
     @_abc_1.abstractmethod
     def WatchCanvases(

@@ -105,6 +105,11 @@ class Growing:
             except StoreFull:
                 self._pressure.full()
 
+    async def bear(self, stamps: Sequence[str]) -> None:
+        """Let the canvas be found by more stamps. Errors are those of `add`."""
+        if stamps:
+            await self._with_room(lambda: self._extensions.bear(self._canvas_id, stamps))
+
     async def seal(self) -> None:
         """Take what has come for everything. Otherwise as `add`."""
         for number in list(self._joins):

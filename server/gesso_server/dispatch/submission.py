@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
@@ -28,6 +29,7 @@ from gesso_server.store.store import Store
 _MS = timedelta(milliseconds=1)
 _NODES_PER_CALL = 500
 _NAMES_PER_CALL = 1000
+_STAMPS_PER_CALL = 500
 _NAME_DAYS = 30
 """How long a chosen id is known at the least."""
 _LARGE = 2000
@@ -49,6 +51,8 @@ class Submission:
     """How long the canvas may take; None for no limit."""
     watch: bool
     """Whether the end of the last node is to be announced to this coordinator."""
+    stamps: Sequence[str] = ()
+    """What it is found by, as `stamp_texts` writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ class Submissions:
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
+        for at in range(_STAMPS_PER_CALL, len(submission.stamps), _STAMPS_PER_CALL):
+            await partition.stage_stamps(canvas_id, submission.stamps[at : at + _STAMPS_PER_CALL])
         new = self._new_canvas(submission, plan, canvas_id, trace)
         borrower = self._borrower(submission.namespace, plan, partition.number)
         if borrower is None:
@@ -202,6 +208,7 @@ class Submissions:
             templates=template_fields(plan.templates), template_count=len(plan.templates),
             growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
             quota=self.quota(), deadline_ms=submission.deadline_ms,
+            stamps=submission.stamps[:_STAMPS_PER_CALL],
         )  # fmt: skip
 
     def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:

@@ -18,9 +18,10 @@ from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled, Step
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
 from gesso_server.rpc.elements import Elements, merged_stamps, milliseconds, positive_milliseconds
-from gesso_server.rpc.listing import CanvasPages, Nodes
+from gesso_server.rpc.listing import Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
+from gesso_server.rpc.search import list_canvases
 from gesso_server.rpc.service import Context
 from gesso_server.store.calls import Accepted, LookedCanvas
 from gesso_server.store.records import State
@@ -42,7 +43,6 @@ class Canvases:
     def __init__(self, coordinator: Coordinator) -> None:
         self._coordinator = coordinator
         self._nodes = Nodes(coordinator, NAMESPACE)
-        self._pages = CanvasPages(coordinator, NAMESPACE)
 
     async def submit_canvas(
         self, request: pb.SubmitCanvasRequest, _context: Context
@@ -106,6 +106,7 @@ class Canvases:
         return Submission(
             namespace=NAMESPACE, element=element, request_id=request.request_id, digest=digest,
             traceparent=request.traceparent, carried=self._carried(request), watch=watch, deadline_ms=deadline_ms,
+            stamps=elements.take_stamps(),
         )  # fmt: skip
 
     def _carried(self, request: pb.SubmitCanvasRequest) -> Carried:
@@ -128,8 +129,7 @@ class Canvases:
     ) -> pb.ListCanvasesResponse:
         """Serve CoordinatorService.ListCanvases."""
         size, _ = _page(request.page_size, "")
-        canvases, token = await self._pages.page(request.filter, request.page_token, size)
-        return pb.ListCanvasesResponse(canvases=canvases, next_page_token=token)
+        return await list_canvases(self._coordinator.store, NAMESPACE, request, size)
 
     async def get_node(self, request: pb.GetNodeRequest, _context: Context) -> pb.GetNodeResponse:
         """Serve CoordinatorService.GetNode."""

@@ -21,6 +21,7 @@ from gesso_server.config import Limits
 from gesso_server.plan import Call, Chain, Chord, Counts, Element, Group, Lane, Policy
 from gesso_server.routes import Routes
 from gesso_server.rpc.refusal import Refusal, invalid
+from gesso_server.store.inspection import stamp_texts
 
 DEFAULT_PRIORITY = 4
 _HIGHEST_PRIORITY = 9
@@ -72,6 +73,7 @@ class Elements:
         self._places: dict[int, tuple[Stamps, int]] = {}
         self._opened = {id(canvas): number for number, canvas in enumerate(self._keep)}
         self._lanes: dict[tuple[str, str, int, bool, str], Lane] = {}
+        self._stamps: set[str] = set()
         self._kinds: Mapping[str, Callable[[canvas_pb2.Canvas, Stamps, _Hung, int], Element]] = {
             "signature": self._call,
             "chain": self._chain,
@@ -103,6 +105,17 @@ class Elements:
         stamps, depth = self._places[number]
         return self._elements(canvases, "members", stamps, depth)
 
+    def take_stamps(self) -> list[str]:
+        """Return what the stamps of everything converted since the last time make a canvas found by."""
+        taken, self._stamps = sorted(self._stamps), set()
+        return taken
+
+    def _stamped(self, own: Stamps, inherited: Stamps) -> Stamps:
+        merged = merged_stamps(own, inherited)
+        for key, stamp in own.items():
+            self._stamps.update(stamp_texts(key, ()), stamp_texts(key, stamp.values))
+        return merged
+
     def _growing(self, canvas: canvas_pb2.Canvas, stamps: Stamps, depth: int) -> int | None:
         number = self._opened.get(id(canvas))
         if number is not None:
@@ -116,7 +129,7 @@ class Elements:
         kind = canvas.WhichOneof("kind")
         if kind != "signature" or canvas.steps or canvas.members or canvas.header or canvas.HasField("body"):
             _check_parts(canvas, kind)
-        stamps = merged_stamps(canvas.stamps, inherited) if canvas.stamps else inherited
+        stamps = self._stamped(canvas.stamps, inherited) if canvas.stamps else inherited
         hung = _Hung(
             self._elements(canvas.links, "links", stamps, depth) if canvas.links else (),
             self._elements(canvas.error_links, "error_links", stamps, depth) if canvas.error_links else (),
@@ -408,6 +421,18 @@ def _check_retry(retry: signature_pb2.RetryPolicy) -> None:
         if len(names) > _ERROR_TYPES or any(len(name.encode()) > _TASK_NAME_BYTES for name in names):
             text = f"at most {_ERROR_TYPES} names of {_TASK_NAME_BYTES} bytes"
             raise invalid("OUT_OF_RANGE", text, f"{path}.{field}")
+
+
+def stamps_asked(stamps: Stamps) -> Stamps:
+    """Return the stamps of a filter, whose values may be none: any will do then.
+
+    Raises:
+        Refusal: If one is none, or there are too many.
+    """
+    merged_stamps({key: stamp for key, stamp in stamps.items() if stamp.values}, {})
+    if len(stamps) > _STAMP_KEYS:
+        raise invalid("BAD_STAMP", f"at most {_STAMP_KEYS} stamps", "stamps")
+    return stamps
 
 
 def merged_stamps(own: Stamps, inherited: Stamps) -> Stamps:

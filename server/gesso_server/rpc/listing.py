@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import chain, islice
 
-import grpc
-
-from gesso.v1 import canvas_summary_pb2
-from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Arrive, Open, Run, Start
-from gesso_server.rpc.elements import instant_ms
-from gesso_server.rpc.nodes import NodeView, summary
-from gesso_server.rpc.refusal import Refusal, invalid, not_found
+from gesso_server.rpc.nodes import NodeView
+from gesso_server.rpc.refusal import invalid, not_found
 from gesso_server.store.calls import LookedCanvas
 from gesso_server.store.records import parse_edges
 
@@ -127,53 +122,6 @@ def _freed(view: NodeView) -> Iterable[tuple[Run, bool]]:
                 yield run, False
             case _:
                 pass
-
-
-class CanvasPages:
-    """Lists canvases of all partitions, the newest first."""
-
-    def __init__(self, coordinator: Coordinator, namespace: str) -> None:
-        self._coordinator = coordinator
-        self._namespace = namespace
-
-    async def page(
-        self, filter_: pb.CanvasFilter, token: str, size: int
-    ) -> tuple[list[canvas_summary_pb2.CanvasSummary], str]:
-        """Return a page, and the token of the next one, empty at the end.
-
-        Args:
-            filter_: Which canvases.
-            token: `<accepted, Unix ms>-<how many of that instant to leave out>`, from the page before.
-            size: How many at the most. A page may have fewer although more follow.
-
-        Raises:
-            Refusal: If the token or the filter cannot be used.
-        """
-        if filter_.task or filter_.stamps:
-            text = "listing by task or stamp is not served yet"
-            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "filter")
-        until, skip = position(token)
-        if until is None and filter_.HasField("until_time"):
-            until = instant_ms(filter_.until_time, "filter.until_time") - 1
-        since = (
-            instant_ms(filter_.since_time, "filter.since_time") if filter_.HasField("since_time") else None
-        )
-        found: list[tuple[CanvasId, LookedCanvas]] = []
-        for partition in self._coordinator.store.partitions:
-            # What to leave out counts over all partitions, so each gives that many more.
-            found += await partition.canvases(
-                self._namespace, until_ms=until, since_ms=since, skip=0, most=skip + size + 1
-            )  # fmt: skip
-        # In the store's order within an instant, or pages of one instant would not fit together.
-        found.sort(key=lambda pair: (pair[1].created_ms, pair[0]), reverse=True)
-        page = found[skip : skip + size]
-        following = ""
-        if len(found) > skip + size:
-            last = page[-1][1].created_ms
-            same = sum(canvas.created_ms == last for _, canvas in page)
-            following = f"{last}-{same + (skip if last == until else 0)}"
-        summaries = [summary(canvas_id, canvas) for canvas_id, canvas in page]
-        return [one for one in summaries if not filter_.states or one.state in filter_.states], following
 
 
 def position(token: str) -> tuple[int | None, int]:

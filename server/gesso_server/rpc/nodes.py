@@ -40,6 +40,16 @@ _STATES = {
     State.DROPPED: node_pb2.Node.STATE_DROPPED,
 }
 
+STATE_LETTERS = {
+    canvas_summary_pb2.CanvasSummary.STATE_EXPANDING: "E",
+    canvas_summary_pb2.CanvasSummary.STATE_ACTIVE: "A",
+    canvas_summary_pb2.CanvasSummary.STATE_SUCCEEDED: "S",
+    canvas_summary_pb2.CanvasSummary.STATE_FAILED: "F",
+    canvas_summary_pb2.CanvasSummary.STATE_CANCELLED: "C",
+}
+"""The states of canvases, as the store has them."""
+_CANVAS_STATES = {letter: state for state, letter in STATE_LETTERS.items()}
+
 # What the coordinator says of a failure that no worker reported.
 _OWN_ERRORS = {
     State.DEAD: (
@@ -228,12 +238,9 @@ def submitted(accepted: Accepted, durability: Durability) -> coordinator_service
 
 def summary(canvas_id: CanvasId, canvas: LookedCanvas) -> canvas_summary_pb2.CanvasSummary:
     """Return how a canvas stands."""
-    kinds = canvas_summary_pb2.CanvasSummary
-    states = {"E": kinds.STATE_EXPANDING, "A": kinds.STATE_ACTIVE, "S": kinds.STATE_SUCCEEDED,
-              "F": kinds.STATE_FAILED, "C": kinds.STATE_CANCELLED}  # fmt: skip
-    found = kinds(
+    found = canvas_summary_pb2.CanvasSummary(
         canvas_id=canvas_id,
-        state=states[canvas.state],
+        state=_CANVAS_STATES[canvas.state],
         trace_id=canvas.trace_id,
         node_count=canvas.node_count,
         ended_count=canvas.node_count - canvas.left,
@@ -242,7 +249,11 @@ def summary(canvas_id: CanvasId, canvas: LookedCanvas) -> canvas_summary_pb2.Can
         found.last.node_id = NodeRef(canvas_id, canvas.last).node_id
         found.last.kind = node_pb2.Node.KIND_JOIN if canvas.last_is_join else node_pb2.Node.KIND_TASK
         found.last.member_count = canvas.member_count
+    found.tasks.extend(dict.fromkeys(lane.split("|", 4)[4] for lane in canvas.lanes))
+    found.retried_canvas_id = canvas.runs_again or ""
     found.create_time.FromMilliseconds(canvas.created_ms)
+    if canvas.deadline_ms is not None:
+        found.deadline_time.FromMilliseconds(canvas.deadline_ms)
     if canvas.finished_ms is not None:
         found.finish_time.FromMilliseconds(canvas.finished_ms)
         found.expire_time.FromMilliseconds(canvas.finished_ms + canvas.result_ttl_ms)

@@ -176,6 +176,7 @@ class Reports:
                     self._namespace, ref, (body.place.groups, view.record.told_by), members
                 )
             )
+        await extensions.bear(ref.canvas_id, elements.take_stamps())
         return "\n".join(line for line in lines if line)
 
 

@@ -101,6 +101,7 @@ async def _take(growing: Growing, elements: Elements, request: pb.StreamCanvasRe
             members = elements.later(growth.open_index, growth.members)
         except Refusal as refusal:
             raise refusal.within(path) from None
+        await growing.bear(elements.take_stamps())
         await growing.add(growth.open_index, members, sealed=growth.sealed)
 
 

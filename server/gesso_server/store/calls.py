@@ -239,6 +239,8 @@ class NewCanvas:
     """How many nodes the namespace may have open in the partition."""
     deadline_ms: int | None = None
     """How long it may take; None for no limit."""
+    stamps: Sequence[str] = ()
+    """What it is found by, as `inspection.stamp_texts` writes it; at most 1,000."""
 
 
 class Reserved(NamedTuple):
@@ -299,6 +301,12 @@ class LookedCanvas:
     finished_ms: int | None
     trace_id: str
     result_ttl_ms: int
+    runs_again: CanvasId | None = None
+    """The canvas that it runs again."""
+    deadline_ms: int | None = None
+    """When its deadline passes, Unix ms; None when it has none, or has ended."""
+    lanes: tuple[str, ...] = ()
+    """Its first lanes, as the store has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
 
 from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.arguments import loan_args, nodes_args, number_arg
@@ -42,6 +41,7 @@ from gesso_server.store.calls import (
     WorkerStanding,
 )
 from gesso_server.store.errors import QuotaError, StoreUnavailable
+from gesso_server.store.inspection import Caller, Inspection
 from gesso_server.store.limits import Limit, LimitTable
 from gesso_server.store.records import StoredNode
 from gesso_server.store.replies import (
@@ -56,14 +56,6 @@ from gesso_server.store.replies import (
 )
 
 
-class Caller(Protocol):
-    """Calls a function of the library with one key."""
-
-    async def __call__(self, function: str, key: str, args: Sequence[bytes | str | int]) -> Any:
-        """Call `function` and return its reply."""
-        ...
-
-
 class Partition:
     """The functions of the library, on one partition."""
 
@@ -73,6 +65,7 @@ class Partition:
         self._name = coordinator
         self._counted = 0
         self._call = call
+        self.inspection = Inspection(key, call)
 
     @property
     def _coordinator(self) -> str:
@@ -87,6 +80,10 @@ class Partition:
     async def stage(self, canvas_id: CanvasId, nodes: Iterable[StoredNode]) -> None:
         """Keep part of a canvas that does not fit into one call."""
         await self._call("stage", self._key, [canvas_id, *nodes_args(nodes)])
+
+    async def stage_stamps(self, canvas_id: CanvasId, texts: Sequence[str]) -> None:
+        """Keep 1 to 1,000 stamps that a canvas bears, which is submitted then or lives already."""
+        await self._call("stage_stamps", self._key, [canvas_id, *texts])
 
     async def check_room(self, namespace: str, nodes: int, quota: int) -> None:
         """Return if a namespace may have so many more nodes open.
@@ -121,8 +118,8 @@ class Partition:
                 new.node_count, number_arg(new.last), "j" if new.last_is_join else "t", new.member_count,
                 new.trace.text(), new.carried.text(), new.root, new.start, new.result_ttl_ms, new.request_ttl_ms,
                 new.growing, len(new.lanes), len(new.templates) // 2, new.template_count,
-                *loan_args(loan), new.quota, number_arg(new.deadline_ms), *new.lanes, *new.templates,
-                *nodes_args(nodes),
+                *loan_args(loan), new.quota, number_arg(new.deadline_ms), len(new.stamps), *new.lanes,
+                *new.templates, *new.stamps, *nodes_args(nodes),
             ],
         )  # fmt: skip
         if reply[0] == b"R":
@@ -436,15 +433,6 @@ class Partition:
     async def arrivals(self, canvas_id: CanvasId, index: int, count: int) -> list[int]:
         """Return the first inputs of a quorum that succeeded, in the order in which they did."""
         return [int(found) for found in await self._call("arrivals", self._key, [canvas_id, index, count])]
-
-    async def canvases(
-        self, namespace: str, *, until_ms: int | None, since_ms: int | None, skip: int, most: int
-    ) -> list[tuple[CanvasId, LookedCanvas]]:
-        """Return canvases, the newest first, accepted from `since_ms` to `until_ms`, after the first `skip` of them."""
-        bounds = ("+inf" if until_ms is None else until_ms, "-inf" if since_ms is None else since_ms)
-        flat = await self._call("list", self._key, [namespace, *bounds, skip, most])
-        pairs = zip(flat[::2], flat[1::2], strict=True)
-        return [(CanvasId(name.decode()), looked_canvas(meta)) for name, meta in pairs if meta[0]]
 
     async def pause_queue(self, namespace: str, queue: str, *, paused: bool) -> Duties:
         """Grant nothing of a queue any more, or again."""

@@ -105,14 +105,16 @@ def looked_node(reply: list[bytes]) -> Looked:
     )
 
 
-def looked_canvas(meta: list[bytes | None]) -> LookedCanvas:
+def looked_canvas(meta: list[Any]) -> LookedCanvas:
     """Read a canvas."""
-    state, count, left, last, kind, members, created, finished, trace, ttl = meta
+    state, count, left, last, kind, members, created, finished, trace, ttl, again, deadline, lanes = meta
     return LookedCanvas(
         state=(state or b"").decode(), node_count=int(count or 0), left=int(left or 0), last=optional_number(last),
         last_is_join=kind == b"j", member_count=int(members or 0), created_ms=int(created or 0),
         finished_ms=optional_number(finished), trace_id=Trace.parse((trace or b"").decode()).trace_id,
-        result_ttl_ms=int(ttl or 0),
+        result_ttl_ms=int(ttl or 0), runs_again=CanvasId(again.decode()) if again else None,
+        deadline_ms=int(float(deadline)) if deadline else None,
+        lanes=tuple(lane.decode() for lane in lanes if lane),
     )  # fmt: skip
 
 

@@ -1,9 +1,8 @@
 -- look: read nodes of a canvas.
 -- KEYS[1] partition
 -- ARGV[1] canvas  [2] namespace  then indexes, at most 1000
--- Returns {canvas, nodes}: canvas as {state, total, left, last, kind, members, created, finished, trace, ttl}, with
--- false for what is not set, or {} when there is no such canvas (or it is of another namespace); nodes as
--- nodes.described returns them, {} for one that does not exist.
+-- Returns {canvas, nodes}: canvas as canvases.described has it, or {} when there is no such canvas (or it is of another
+-- namespace); nodes as nodes.described returns them, {} for one that does not exist.
 
 redis.register_function{function_name = '@LIBRARY@_look', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]

@@ -93,6 +93,7 @@ redis.register_function{function_name = '@LIBRARY@_rerun_submit', callback = fun
   redis.call('COPY', keys.templates(K, old), keys.templates(K, cid))
   redis.call('COPY', keys.grown(K, old), keys.grown(K, cid))
   redis.call('COPY', keys.scattered(K, old), keys.scattered(K, cid))
+  redis.call('COPY', keys.stamps(K, old), keys.stamps(K, cid))
   local meta = keys.meta(K, cid)
   redis.call('HSET', meta, 'ns', ns, 'state', 'A', 'n', m[1], 'total', ARGV[8], 'left', ARGV[9], 'last', m[2] or '', 'kind', m[3],
     'members', m[4], 'created', ARGV[7], 'trace', ARGV[10], 'ttl', m[5], 'root', m[6] or '', 'tracestate', m[7] or '',

@@ -51,3 +51,15 @@ redis.register_function{function_name = '@LIBRARY@_stage', callback = function(K
   write_nodes(K, cid, ARGV, 2)
   return 1
 end}
+
+-- stage_stamps: keep stamps that a canvas bears, which is submitted then or lives already.
+-- KEYS[1] partition  ARGV[1] canvas id  then stamps as keys.stamps has them, at most 1000. Returns 1, or 0 when the
+-- canvas has ended.
+redis.register_function{function_name = '@LIBRARY@_stage_stamps', callback = function(KEYS, ARGV)
+  local K, cid = KEYS[1], ARGV[1]
+  local state = redis.call('HGET', keys.meta(K, cid), 'state')
+  if state and state ~= 'A' then return 0 end
+  if not state then redis.call('ZADD', keys.staging(K), 'NX', call_state.begin(K, '').now, cid) end
+  redis.call('SADD', keys.stamps(K, cid), unpack(ARGV, 2))
+  return 1
+end}

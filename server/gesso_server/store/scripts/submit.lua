@@ -9,7 +9,8 @@
 --     [21] session that may be granted what can run at once, '' for none  [22] its epoch  [23] seq  [24] nonce
 --     [25] how many tasks it takes  [26] 1 if the coordinator has other idle sessions for its queues
 --     [27] nodes that the namespace may have open  [28] how long the canvas may take, ms, '' for no limit
---     then L lanes, T pairs field, value; then triples as for `stage`
+--     [29] number of stamps S, as keys.stamps has them
+--     then L lanes, T pairs field, value, S stamps; then triples as for `stage`
 -- Returns {'N', what the caller must see to} when new, and with a session also the status, assignments, canvases and
 --         more, as `exchange` returns them,
 --         {'K', canvas id, last, kind, members, nodes, trace} when the request is known with the same digest, or the canvas is,
@@ -42,13 +43,15 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   local open = ARGV[7] + ARGV[17]
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + open > tonumber(ARGV[27]) then return {'F'} end
   local lanes, pairs_of_templates = tonumber(ARGV[18]), tonumber(ARGV[19])
-  local at = 29 + lanes
-  local staged = (#ARGV - at - 2 * pairs_of_templates + 1) / 3 < tonumber(ARGV[7])
+  local at, stamps = 30 + lanes, tonumber(ARGV[29])
+  local staged = (#ARGV - at - 2 * pairs_of_templates - stamps + 1) / 3 < tonumber(ARGV[7])
   -- Parts are staged and removed from the first node on.
   if staged and redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[28 + i]) end
+  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[29 + i]) end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
+  if stamps > 0 then redis.call('SADD', keys.stamps(K, cid), unpack(ARGV, at, at + stamps - 1)) end
+  at = at + stamps
   local named = write_nodes(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
   local meta = keys.meta(K, cid)
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''

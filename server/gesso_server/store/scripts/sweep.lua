@@ -45,7 +45,8 @@ local function remove(call, cid)
     redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
-    keys.grown(call.K, cid), keys.scattered(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.starts(call.K, cid))
+    keys.grown(call.K, cid), keys.scattered(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.starts(call.K, cid),
+    keys.stamps(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
   if m[4] then unpin(call, m[4]) end
   return true
@@ -60,7 +61,7 @@ local function remove_staged(call, cid)
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
     redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))
   end
-  redis.call('UNLINK', keys.starts(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid))
+  redis.call('UNLINK', keys.starts(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.stamps(call.K, cid))
 end
 
 -- The canvas and node of a timer; nil for one that cannot be read, which is set aside.

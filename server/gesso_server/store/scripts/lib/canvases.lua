@@ -147,8 +147,14 @@ function canvases.flush(call)
   end
 end
 
--- A canvas as `look` and `list` return it.
+local SHOWN_LANES = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+
+-- A canvas as `look` and `list` return it: {state, total, left, last, kind, members, created, finished, trace, ttl, the canvas
+-- that it runs again, when its deadline passes in Unix ms, its first lanes}, with false for what is not set.
 function canvases.described(K, cid)
-  return redis.call('HMGET', keys.meta(K, cid), 'state', 'total', 'left', 'last', 'kind', 'members', 'created',
-    'finished', 'trace', 'ttl')
+  local found = redis.call('HMGET', keys.meta(K, cid), 'state', 'total', 'left', 'last', 'kind', 'members', 'created',
+    'finished', 'trace', 'ttl', 'from')
+  found[12] = redis.call('ZSCORE', keys.deadlines(K), cid)
+  found[13] = redis.call('HMGET', keys.lanes(K, cid), unpack(SHOWN_LANES))
+  return found
 end

@@ -61,6 +61,7 @@ function keys.arrivals(K, cid, index) return K .. ':c:' .. cid .. ':a:' .. index
 function keys.turns(K, cid, index) return K .. ':c:' .. cid .. ':u:' .. index end -- list: members that wait, see lib/turns.lua
 function keys.forgotten(K, cid) return K .. ':c:' .. cid .. ':f' end          -- set: indexes whose outcome goes when the canvas ends
 function keys.extra(K, cid) return K .. ':c:' .. cid .. ':x' end              -- set: indexes that keys.arrivals or keys.turns exist for
+function keys.stamps(K, cid) return K .. ':c:' .. cid .. ':y' end             -- set: stamps that it bears: key, and key NUL value
 function keys.deaths(K, cid) return K .. ':c:' .. cid .. ':z' end             -- set: indexes of tasks that were given up
 function keys.starts(K, cid) return K .. ':c:' .. cid .. ':s' end             -- list: edges that a canvas run again begins with
 function keys.watchers(K, cid) return K .. ':c:' .. cid .. ':w' end       -- hash: index -> coordinators, comma-separated
