@@ -8,6 +8,7 @@ from gesso.v1 import payload_pb2 as _payload_pb2
 from gesso.v1 import signature_pb2 as _signature_pb2
 from gesso.v1 import task_error_pb2 as _task_error_pb2
 from gesso.v1 import value_item_pb2 as _value_item_pb2
+from gesso.v1 import waiting_pb2 as _waiting_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -155,16 +156,32 @@ class CallError(_message.Message):
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[_Union[_error_reason_pb2.ErrorReason, str]] = ..., message: _Optional[str] = ..., violations: _Optional[_Iterable[_Union[CallError.FieldViolation, _Mapping]]] = ..., retry_delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class GetCanvasRequest(_message.Message):
-    __slots__ = ("canvas_id",)
+    __slots__ = ("canvas_id", "with_waiting")
     CANVAS_ID_FIELD_NUMBER: _ClassVar[int]
+    WITH_WAITING_FIELD_NUMBER: _ClassVar[int]
     canvas_id: str
-    def __init__(self, canvas_id: _Optional[str] = ...) -> None: ...
+    with_waiting: bool
+    def __init__(self, canvas_id: _Optional[str] = ..., with_waiting: bool = ...) -> None: ...
 
 class GetCanvasResponse(_message.Message):
-    __slots__ = ("canvas",)
+    __slots__ = ("canvas", "state_counts", "waiting")
     CANVAS_FIELD_NUMBER: _ClassVar[int]
+    STATE_COUNTS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     canvas: _canvas_summary_pb2.CanvasSummary
-    def __init__(self, canvas: _Optional[_Union[_canvas_summary_pb2.CanvasSummary, _Mapping]] = ...) -> None: ...
+    state_counts: _containers.RepeatedCompositeFieldContainer[_node_pb2.StateCount]
+    waiting: _containers.RepeatedCompositeFieldContainer[WaitingNodes]
+    def __init__(self, canvas: _Optional[_Union[_canvas_summary_pb2.CanvasSummary, _Mapping]] = ..., state_counts: _Optional[_Iterable[_Union[_node_pb2.StateCount, _Mapping]]] = ..., waiting: _Optional[_Iterable[_Union[WaitingNodes, _Mapping]]] = ...) -> None: ...
+
+class WaitingNodes(_message.Message):
+    __slots__ = ("first", "node_count", "waiting")
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    NODE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    first: _node_pb2.Handle
+    node_count: int
+    waiting: _waiting_pb2.Waiting
+    def __init__(self, first: _Optional[_Union[_node_pb2.Handle, _Mapping]] = ..., node_count: _Optional[int] = ..., waiting: _Optional[_Union[_waiting_pb2.Waiting, _Mapping]] = ...) -> None: ...
 
 class ListCanvasesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "filter")
@@ -256,12 +273,14 @@ class RetryCanvasResponse(_message.Message):
     def __init__(self, submitted: _Optional[_Union[SubmitCanvasResponse, _Mapping]] = ...) -> None: ...
 
 class GetNodeRequest(_message.Message):
-    __slots__ = ("node_id", "with_signature")
+    __slots__ = ("node_id", "with_signature", "with_waiting")
     NODE_ID_FIELD_NUMBER: _ClassVar[int]
     WITH_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    WITH_WAITING_FIELD_NUMBER: _ClassVar[int]
     node_id: str
     with_signature: bool
-    def __init__(self, node_id: _Optional[str] = ..., with_signature: bool = ...) -> None: ...
+    with_waiting: bool
+    def __init__(self, node_id: _Optional[str] = ..., with_signature: bool = ..., with_waiting: bool = ...) -> None: ...
 
 class GetNodeResponse(_message.Message):
     __slots__ = ("node",)

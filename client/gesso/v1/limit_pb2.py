@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14gesso/v1/limit.proto\x12\x08gesso.v1\x1a\x1egoogle/protobuf/duration.proto\"\x85\x01\n\x05Limit\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrate_count\x18\x02 \x01(\x05\x12.\n\x0brate_period\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11\x63oncurrency_count\x18\x04 \x01(\x05\x12\x10\n\x08\x64\x65\x63lared\x18\x05 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14gesso/v1/limit.proto\x12\x08gesso.v1\x1a\x1egoogle/protobuf/duration.proto\"\xb0\x01\n\x05Limit\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x12\n\nrate_count\x18\x02 \x01(\x05\x12.\n\x0brate_period\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x19\n\x11\x63oncurrency_count\x18\x04 \x01(\x05\x12\x10\n\x08\x64\x65\x63lared\x18\x05 \x01(\x08\x12\x12\n\nheld_count\x18\x0c \x01(\x03\x12\x15\n\rwaiting_count\x18\r \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gesso.v1.limit_pb2', _globa
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LIMIT']._serialized_start=67
-  _globals['_LIMIT']._serialized_end=200
+  _globals['_LIMIT']._serialized_end=243
 # @@protoc_insertion_point(module_scope)

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from gesso.v1 import payload_pb2 as gesso_dot_v1_dot_payload__pb2
 from gesso.v1 import signature_pb2 as gesso_dot_v1_dot_signature__pb2
 from gesso.v1 import task_error_pb2 as gesso_dot_v1_dot_task__error__pb2
+from gesso.v1 import waiting_pb2 as gesso_dot_v1_dot_waiting__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13gesso/v1/node.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x19gesso/v1/task_error.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"c\n\x06Handle\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x13.gesso.v1.Node.Kind\x12\x14\n\x0cmember_count\x18\x04 \x01(\x03\"\xbe\t\n\x04Node\x12 \n\x06handle\x18\x01 \x01(\x0b\x32\x10.gesso.v1.Handle\x12#\n\x05state\x18\x02 \x01(\x0e\x32\x14.gesso.v1.Node.State\x12\x14\n\x0c\x63ustom_state\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\r\n\x05queue\x18\x05 \x01(\t\x12\"\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\x10\n\x08trace_id\x18\x07 \x01(\t\x12\x0f\n\x07span_id\x18\x08 \x01(\t\x12\x16\n\x0e\x64\x65livery_count\x18\t \x01(\x05\x12\x13\n\x0b\x63rash_count\x18\n \x01(\x05\x12\x15\n\rfailure_count\x18\x0b \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0crun_duration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06worker\x18\x0f \x01(\t\x12*\n\x06stamps\x18\x10 \x03(\x0b\x32\x1a.gesso.v1.Node.StampsEntry\x12 \n\x06parent\x18\x11 \x01(\x0b\x32\x10.gesso.v1.Handle\x12\x17\n\x0fsucceeded_count\x18\x12 \x01(\x03\x12\x13\n\x0b\x65nded_count\x18\x13 \x01(\x03\x12.\n\nready_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\twaits_for\x18\x16 \x01(\t\x12&\n\tsignature\x18\x17 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\x11\n\tgroup_ids\x18\x18 \x03(\t\x12&\n\x0b\x63ustom_meta\x18\x19 \x01(\x0b\x32\x11.gesso.v1.Payload\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\":\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_TASK\x10\x01\x12\r\n\tKIND_JOIN\x10\x02\"\xbf\x02\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_DELAYED\x10\x02\x12\x11\n\rSTATE_GRANTED\x10\x03\x12\x11\n\rSTATE_RUNNING\x10\x04\x12\x14\n\x10STATE_RETRY_WAIT\x10\x05\x12\x14\n\x10STATE_CANCELLING\x10\x06\x12\x12\n\x0eSTATE_REPLACED\x10\x07\x12\x0e\n\nSTATE_OPEN\x10\x08\x12\x13\n\x0fSTATE_SUCCEEDED\x10\t\x12\x10\n\x0cSTATE_FAILED\x10\n\x12\x0e\n\nSTATE_DEAD\x10\x0b\x12\x13\n\x0fSTATE_CANCELLED\x10\x0c\x12\x11\n\rSTATE_EXPIRED\x10\r\x12\x11\n\rSTATE_IGNORED\x10\x0e\x12\x11\n\rSTATE_DROPPED\x10\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13gesso/v1/node.proto\x12\x08gesso.v1\x1a\x16gesso/v1/payload.proto\x1a\x18gesso/v1/signature.proto\x1a\x19gesso/v1/task_error.proto\x1a\x16gesso/v1/waiting.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"c\n\x06Handle\x12\x0f\n\x07node_id\x18\x01 \x01(\t\x12\x0f\n\x07task_id\x18\x02 \x01(\t\x12!\n\x04kind\x18\x03 \x01(\x0e\x32\x13.gesso.v1.Node.Kind\x12\x14\n\x0cmember_count\x18\x04 \x01(\x03\"\x8e\n\n\x04Node\x12 \n\x06handle\x18\x01 \x01(\x0b\x32\x10.gesso.v1.Handle\x12#\n\x05state\x18\x02 \x01(\x0e\x32\x14.gesso.v1.Node.State\x12\x14\n\x0c\x63ustom_state\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\r\n\x05queue\x18\x05 \x01(\t\x12\"\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x13.gesso.v1.TaskError\x12\x10\n\x08trace_id\x18\x07 \x01(\t\x12\x0f\n\x07span_id\x18\x08 \x01(\t\x12\x16\n\x0e\x64\x65livery_count\x18\t \x01(\x05\x12\x13\n\x0b\x63rash_count\x18\n \x01(\x05\x12\x15\n\rfailure_count\x18\x0b \x01(\x05\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x66inish_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0crun_duration\x18\x0e \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06worker\x18\x0f \x01(\t\x12*\n\x06stamps\x18\x10 \x03(\x0b\x32\x1a.gesso.v1.Node.StampsEntry\x12 \n\x06parent\x18\x11 \x01(\x0b\x32\x10.gesso.v1.Handle\x12\x17\n\x0fsucceeded_count\x18\x12 \x01(\x03\x12\x13\n\x0b\x65nded_count\x18\x13 \x01(\x03\x12.\n\nready_time\x18\x14 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x15 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\twaits_for\x18\x16 \x01(\t\x12&\n\tsignature\x18\x17 \x01(\x0b\x32\x13.gesso.v1.Signature\x12\x11\n\tgroup_ids\x18\x18 \x03(\t\x12&\n\x0b\x63ustom_meta\x18\x19 \x01(\x0b\x32\x11.gesso.v1.Payload\x12\"\n\x07waiting\x18  \x01(\x0b\x32\x11.gesso.v1.Waiting\x12*\n\x0cstate_counts\x18! \x03(\x0b\x32\x14.gesso.v1.StateCount\x1a>\n\x0bStampsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05value\x18\x02 \x01(\x0b\x32\x0f.gesso.v1.Stamp:\x02\x38\x01\":\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\r\n\tKIND_TASK\x10\x01\x12\r\n\tKIND_JOIN\x10\x02\"\xbf\x02\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n\rSTATE_WAITING\x10\x01\x12\x11\n\rSTATE_DELAYED\x10\x02\x12\x11\n\rSTATE_GRANTED\x10\x03\x12\x11\n\rSTATE_RUNNING\x10\x04\x12\x14\n\x10STATE_RETRY_WAIT\x10\x05\x12\x14\n\x10STATE_CANCELLING\x10\x06\x12\x12\n\x0eSTATE_REPLACED\x10\x07\x12\x0e\n\nSTATE_OPEN\x10\x08\x12\x13\n\x0fSTATE_SUCCEEDED\x10\t\x12\x10\n\x0cSTATE_FAILED\x10\n\x12\x0e\n\nSTATE_DEAD\x10\x0b\x12\x13\n\x0fSTATE_CANCELLED\x10\x0c\x12\x11\n\rSTATE_EXPIRED\x10\r\x12\x11\n\rSTATE_IGNORED\x10\x0e\x12\x11\n\rSTATE_DROPPED\x10\x0f\"@\n\nStateCount\x12#\n\x05state\x18\x01 \x01(\x0e\x32\x14.gesso.v1.Node.State\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,14 +39,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NODE_STAMPSENTRY']._loaded_options = None
   _globals['_NODE_STAMPSENTRY']._serialized_options = b'8\001'
-  _globals['_HANDLE']._serialized_start=175
-  _globals['_HANDLE']._serialized_end=274
-  _globals['_NODE']._serialized_start=277
-  _globals['_NODE']._serialized_end=1491
-  _globals['_NODE_STAMPSENTRY']._serialized_start=1047
-  _globals['_NODE_STAMPSENTRY']._serialized_end=1109
-  _globals['_NODE_KIND']._serialized_start=1111
-  _globals['_NODE_KIND']._serialized_end=1169
-  _globals['_NODE_STATE']._serialized_start=1172
-  _globals['_NODE_STATE']._serialized_end=1491
+  _globals['_HANDLE']._serialized_start=199
+  _globals['_HANDLE']._serialized_end=298
+  _globals['_NODE']._serialized_start=301
+  _globals['_NODE']._serialized_end=1595
+  _globals['_NODE_STAMPSENTRY']._serialized_start=1151
+  _globals['_NODE_STAMPSENTRY']._serialized_end=1213
+  _globals['_NODE_KIND']._serialized_start=1215
+  _globals['_NODE_KIND']._serialized_end=1273
+  _globals['_NODE_STATE']._serialized_start=1276
+  _globals['_NODE_STATE']._serialized_end=1595
+  _globals['_STATECOUNT']._serialized_start=1597
+  _globals['_STATECOUNT']._serialized_end=1661
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@ import datetime
 from gesso.v1 import payload_pb2 as _payload_pb2
 from gesso.v1 import signature_pb2 as _signature_pb2
 from gesso.v1 import task_error_pb2 as _task_error_pb2
+from gesso.v1 import waiting_pb2 as _waiting_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -27,7 +28,7 @@ class Handle(_message.Message):
     def __init__(self, node_id: _Optional[str] = ..., task_id: _Optional[str] = ..., kind: _Optional[_Union[Node.Kind, str]] = ..., member_count: _Optional[int] = ...) -> None: ...
 
 class Node(_message.Message):
-    __slots__ = ("handle", "state", "custom_state", "task", "queue", "error", "trace_id", "span_id", "delivery_count", "crash_count", "failure_count", "create_time", "finish_time", "run_duration", "worker", "stamps", "parent", "succeeded_count", "ended_count", "ready_time", "start_time", "waits_for", "signature", "group_ids", "custom_meta")
+    __slots__ = ("handle", "state", "custom_state", "task", "queue", "error", "trace_id", "span_id", "delivery_count", "crash_count", "failure_count", "create_time", "finish_time", "run_duration", "worker", "stamps", "parent", "succeeded_count", "ended_count", "ready_time", "start_time", "waits_for", "signature", "group_ids", "custom_meta", "waiting", "state_counts")
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         KIND_UNSPECIFIED: _ClassVar[Node.Kind]
@@ -102,6 +103,8 @@ class Node(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     GROUP_IDS_FIELD_NUMBER: _ClassVar[int]
     CUSTOM_META_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
+    STATE_COUNTS_FIELD_NUMBER: _ClassVar[int]
     handle: Handle
     state: Node.State
     custom_state: str
@@ -127,4 +130,14 @@ class Node(_message.Message):
     signature: _signature_pb2.Signature
     group_ids: _containers.RepeatedScalarFieldContainer[str]
     custom_meta: _payload_pb2.Payload
-    def __init__(self, handle: _Optional[_Union[Handle, _Mapping]] = ..., state: _Optional[_Union[Node.State, str]] = ..., custom_state: _Optional[str] = ..., task: _Optional[str] = ..., queue: _Optional[str] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., delivery_count: _Optional[int] = ..., crash_count: _Optional[int] = ..., failure_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worker: _Optional[str] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., parent: _Optional[_Union[Handle, _Mapping]] = ..., succeeded_count: _Optional[int] = ..., ended_count: _Optional[int] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits_for: _Optional[str] = ..., signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., group_ids: _Optional[_Iterable[str]] = ..., custom_meta: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ...) -> None: ...
+    waiting: _waiting_pb2.Waiting
+    state_counts: _containers.RepeatedCompositeFieldContainer[StateCount]
+    def __init__(self, handle: _Optional[_Union[Handle, _Mapping]] = ..., state: _Optional[_Union[Node.State, str]] = ..., custom_state: _Optional[str] = ..., task: _Optional[str] = ..., queue: _Optional[str] = ..., error: _Optional[_Union[_task_error_pb2.TaskError, _Mapping]] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., delivery_count: _Optional[int] = ..., crash_count: _Optional[int] = ..., failure_count: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., finish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., run_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., worker: _Optional[str] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., parent: _Optional[_Union[Handle, _Mapping]] = ..., succeeded_count: _Optional[int] = ..., ended_count: _Optional[int] = ..., ready_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., waits_for: _Optional[str] = ..., signature: _Optional[_Union[_signature_pb2.Signature, _Mapping]] = ..., group_ids: _Optional[_Iterable[str]] = ..., custom_meta: _Optional[_Union[_payload_pb2.Payload, _Mapping]] = ..., waiting: _Optional[_Union[_waiting_pb2.Waiting, _Mapping]] = ..., state_counts: _Optional[_Iterable[_Union[StateCount, _Mapping]]] = ...) -> None: ...
+
+class StateCount(_message.Message):
+    __slots__ = ("state", "count")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    state: Node.State
+    count: int
+    def __init__(self, state: _Optional[_Union[Node.State, str]] = ..., count: _Optional[int] = ...) -> None: ...

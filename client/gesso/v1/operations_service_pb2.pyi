@@ -29,7 +29,7 @@ class ListQueuesResponse(_message.Message):
     def __init__(self, queues: _Optional[_Iterable[_Union[QueueSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class QueueSummary(_message.Message):
-    __slots__ = ("queue", "waiting_count", "running_count", "oldest_age", "paused", "unknown_tasks", "worker_count")
+    __slots__ = ("queue", "waiting_count", "running_count", "oldest_age", "paused", "unknown_tasks", "worker_count", "entered_count", "delivered_count", "ended_count")
     QUEUE_FIELD_NUMBER: _ClassVar[int]
     WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
     RUNNING_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,9 @@ class QueueSummary(_message.Message):
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_TASKS_FIELD_NUMBER: _ClassVar[int]
     WORKER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENTERED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DELIVERED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_COUNT_FIELD_NUMBER: _ClassVar[int]
     queue: str
     waiting_count: int
     running_count: int
@@ -44,7 +47,10 @@ class QueueSummary(_message.Message):
     paused: bool
     unknown_tasks: _containers.RepeatedScalarFieldContainer[str]
     worker_count: int
-    def __init__(self, queue: _Optional[str] = ..., waiting_count: _Optional[int] = ..., running_count: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., paused: bool = ..., unknown_tasks: _Optional[_Iterable[str]] = ..., worker_count: _Optional[int] = ...) -> None: ...
+    entered_count: int
+    delivered_count: int
+    ended_count: int
+    def __init__(self, queue: _Optional[str] = ..., waiting_count: _Optional[int] = ..., running_count: _Optional[int] = ..., oldest_age: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., paused: bool = ..., unknown_tasks: _Optional[_Iterable[str]] = ..., worker_count: _Optional[int] = ..., entered_count: _Optional[int] = ..., delivered_count: _Optional[int] = ..., ended_count: _Optional[int] = ...) -> None: ...
 
 class PauseQueueRequest(_message.Message):
     __slots__ = ("queue",)
@@ -109,7 +115,7 @@ class ListWorkersResponse(_message.Message):
     def __init__(self, workers: _Optional[_Iterable[_Union[WorkerSummary, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WorkerSummary(_message.Message):
-    __slots__ = ("session_id", "worker", "queues", "tasks", "slot_count", "held_count", "seen_time")
+    __slots__ = ("session_id", "worker", "queues", "tasks", "slot_count", "held_count", "seen_time", "reported_count")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WORKER_FIELD_NUMBER: _ClassVar[int]
     QUEUES_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +123,7 @@ class WorkerSummary(_message.Message):
     SLOT_COUNT_FIELD_NUMBER: _ClassVar[int]
     HELD_COUNT_FIELD_NUMBER: _ClassVar[int]
     SEEN_TIME_FIELD_NUMBER: _ClassVar[int]
+    REPORTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     worker: str
     queues: _containers.RepeatedScalarFieldContainer[str]
@@ -124,7 +131,8 @@ class WorkerSummary(_message.Message):
     slot_count: int
     held_count: int
     seen_time: _timestamp_pb2.Timestamp
-    def __init__(self, session_id: _Optional[str] = ..., worker: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., held_count: _Optional[int] = ..., seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    reported_count: int
+    def __init__(self, session_id: _Optional[str] = ..., worker: _Optional[str] = ..., queues: _Optional[_Iterable[str]] = ..., tasks: _Optional[_Iterable[str]] = ..., slot_count: _Optional[int] = ..., held_count: _Optional[int] = ..., seen_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., reported_count: _Optional[int] = ...) -> None: ...
 
 class ListDeadLettersRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

@@ -15,6 +15,7 @@ from gesso_server.config import DEFAULT_NAMESPACE, Durability, ServerConfig
 from gesso_server.dispatch.cancellation import Cancellations
 from gesso_server.dispatch.duties import DutyDesk
 from gesso_server.dispatch.ends import Ends
+from gesso_server.dispatch.explanation import Explainer
 from gesso_server.dispatch.extension import Extensions
 from gesso_server.dispatch.fleet import Fleet
 from gesso_server.dispatch.growth import Growing
@@ -85,6 +86,7 @@ class Coordinator:
         self.cancellations = Cancellations(store, self._desk)
         self.reruns = Reruns(store, config, self._desk, self.submissions)
         self.fleet = Fleet(store, self._desk)
+        self.explainer = Explainer(store)
         self.revocations = Revocations(store, DEFAULT_NAMESPACE)
         self._revoked = asyncio.Event()
         self.draining = False

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from gesso_server.store.calls import AccountNews, Duties, PermitDelivery
 from gesso_server.store.errors import StoreError, level_of
+from gesso_server.store.inspection import LimitUse
 from gesso_server.store.limits import Limit, LimitTable
 from gesso_server.store.partition import Partition
 from gesso_server.store.store import Store
@@ -85,6 +86,21 @@ class Limiter:
         """
         self._table = await self._store.partitions[0].limit_table()
         return self._table.limits(namespace)
+
+    async def uses(self, namespace: str) -> dict[str, LimitUse]:
+        """Return what is done under the limits of a namespace, by key.
+
+        Raises:
+            StoreError: If the store does not answer.
+        """
+        total: dict[str, LimitUse] = {}
+        answers = await asyncio.gather(
+            *(each.inspection.limits(namespace) for each in self._store.partitions)
+        )
+        for use in (use for answer in answers for use in answer):
+            known = total.get(use.key, LimitUse(use.key, 0, 0))
+            total[use.key] = LimitUse(use.key, known.held + use.held, known.waiting + use.waiting)
+        return total
 
     async def _copy(self) -> None:
         """Give every partition the table that the first one has."""

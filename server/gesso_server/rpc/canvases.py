@@ -23,6 +23,7 @@ from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
 from gesso_server.rpc.refusal import Refusal, draining, invalid, not_found
 from gesso_server.rpc.search import list_canvases
 from gesso_server.rpc.service import Context
+from gesso_server.rpc.waiting import add_survey, explain
 from gesso_server.store.calls import Accepted, LookedCanvas
 from gesso_server.store.records import State
 
@@ -122,7 +123,16 @@ class Canvases:
     async def get_canvas(self, request: pb.GetCanvasRequest, _context: Context) -> pb.GetCanvasResponse:
         """Serve CoordinatorService.GetCanvas."""
         canvas_id = _canvas_id(request.canvas_id, "canvas_id")
-        return pb.GetCanvasResponse(canvas=summary(canvas_id, await self._nodes.canvas(canvas_id)))
+        response = pb.GetCanvasResponse(canvas=summary(canvas_id, await self._nodes.canvas(canvas_id)))
+        if request.with_waiting:
+            survey = await self._coordinator.explainer.survey(NAMESPACE, canvas_id)
+            if survey is None:
+                raise not_found("canvas")
+            _, views = await self._nodes.views(
+                NodeRef(canvas_id, 0), [crowd.first.index for crowd in survey.crowds]
+            )
+            add_survey(survey, [view.handle() for view in views], response)
+        return response
 
     async def list_canvases(
         self, request: pb.ListCanvasesRequest, _context: Context
@@ -140,6 +150,8 @@ class Canvases:
             node.parent.CopyFrom(parent.handle())
         if request.with_signature and not view.record.join:
             node.signature.CopyFrom(view.assignment.signature)
+        if request.with_waiting:
+            await explain(self._coordinator.explainer, NAMESPACE, canvas, view, node)
         return pb.GetNodeResponse(node=node)
 
     async def list_nodes(self, request: pb.ListNodesRequest, _context: Context) -> pb.ListNodesResponse:

@@ -36,10 +36,13 @@ class Limits:
     async def list_limits(self, _request: pb.ListLimitsRequest, _context: Context) -> pb.ListLimitsResponse:
         """Serve OperationsService.ListLimits."""
         response = pb.ListLimitsResponse()
+        uses = await self._limiter.uses(NAMESPACE)
         for key, limit in sorted((await self._limiter.limits(NAMESPACE)).items()):
             message = response.limits.add(
                 key=key, rate_count=limit.count, concurrency_count=limit.concurrency, declared=limit.declared
             )
+            if key in uses:
+                message.held_count, message.waiting_count = uses[key].held, uses[key].waiting
             if limit.count:
                 message.rate_period.FromMilliseconds(limit.period_ms)
         return response

@@ -137,11 +137,11 @@ class NodeView:
             if self.looked.overdue_ms is not None:
                 error = _overdue(self.looked.overdue_ms, self.ref)
             else:
-                error = _own_error(record.state, self.looked.outcome, self.ref)
+                error = _own_error(record, self.looked.outcome, self.ref)
             error.task_id = self.chosen_id
             return error
         origin = NodeRef(self.ref.canvas_id, record.cause)
-        error = _own_error(State(self.looked.cause_record[0]), self.looked.cause_outcome, origin)
+        error = _own_error(parse_record(self.looked.cause_record), self.looked.cause_outcome, origin)
         error.task_id = self.looked.names.get(record.cause, "")
         if not record.behind_join:
             return error
@@ -174,6 +174,8 @@ class NodeView:
         node.create_time.FromMilliseconds(canvas.created_ms)
         if record.finish_ms is not None:
             node.finish_time.FromMilliseconds(canvas.created_ms + record.finish_ms)
+        if record.ready_ms is not None:
+            node.ready_time.FromMilliseconds(canvas.created_ms + record.ready_ms)
         if record.start_ms is not None:
             node.start_time.FromMilliseconds(canvas.created_ms + record.start_ms)
         if not record.join:
@@ -187,6 +189,7 @@ class NodeView:
                 node.run_duration.CopyFrom(outcome.run_duration)
             node.worker = outcome.worker
             self._add_custom_state(node, outcome)
+        node.worker = self.looked.worker or node.worker
         return node
 
     def _add_custom_state(self, node: node_pb2.Node, outcome: worker_service_pb2.Outcome) -> None:
@@ -204,15 +207,25 @@ def _overdue(deadline_ms: int, ref: NodeRef) -> task_error_pb2.TaskError:
     return task_error_pb2.TaskError(type="gesso.DeadlineExceeded", message=text, node_id=ref.node_id)
 
 
-def _own_error(state: State, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:
+def _own_error(record: Record, outcome: bytes, ref: NodeRef) -> task_error_pb2.TaskError:
+    state = record.state
     error = (
         worker_service_pb2.Outcome.FromString(outcome).error if state is State.FAILED and outcome else None
     )
     if error is None:
         name, text = _OWN_ERRORS.get(state, _OWN_ERRORS[State.FAILED])
-        error = task_error_pb2.TaskError(type=name, message=text)
+        error = task_error_pb2.TaskError(type=name, message=text + _death(record))
     error.node_id = ref.node_id
     return error
+
+
+def _death(record: Record) -> str:
+    """Return how often a task was tried that was given up; empty for any other node."""
+    if record.state is not State.DEAD or record.join or not record.deliveries:
+        return ""
+    if record.at_most_once and record.crashes:
+        return "; it was delivered at most once, as it asked, and its worker died"
+    return f"; deliveries: {record.deliveries}, of which {record.crashes} ended with their worker's death"
 
 
 def node_state(state: State) -> node_pb2.Node.State:

@@ -33,6 +33,8 @@ class Looked(NamedTuple):
     """Ids that the client chose, where it chose any: of the joins around it, and of its cause."""
     overdue_ms: int | None = None
     """The deadline of its canvas, if that is what cancelled it."""
+    worker: str = ""
+    """Name of the worker that holds it; empty for none."""
 
 
 class Ended(NamedTuple):

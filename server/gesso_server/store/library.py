@@ -18,7 +18,7 @@ _PARTS = (
 )  # fmt: skip
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
-    "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead", "fleet", "ended",
+    "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead", "fleet", "ended", "standing",
 )  # fmt: skip
 
 

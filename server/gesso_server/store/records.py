@@ -42,6 +42,9 @@ from gesso_server.plan import (
     need,
 )
 
+_ANNEXED = re.compile(r":(\d+)\.(\d+)")
+_READY = re.compile(r"q(-?\d+)")
+
 
 class State(StrEnum):
     """Where a node is in its life; the values are the records' letters."""
@@ -139,16 +142,21 @@ class Record:
     """The node whose own failure this is."""
     behind_join: bool = False
     """Whether it failed because the join before it did."""
+    ready_ms: int | None = None
+    """When it could first run; None for one that was never handed out."""
     start_ms: int | None = None
     finish_ms: int | None = None
     overdue: bool = False
     """Whether it is a join that its deadline has ended."""
+    at_most_once: bool = False
     ignores_value: bool = False
     """Whether clients get no value of it."""
     told_by: int | None = None
     """The join around it whose span tells of it."""
     brought_by: int | None = None
     """The task that brought it: whose replacement, or a member added by it, it begins."""
+    annexed: tuple[Run, ...] = ()
+    """For a replaced task, the nodes of what took its place."""
     tells: bool = False
     """Whether it is a join whose span tells of everything inside it."""
 
@@ -339,7 +347,13 @@ def parse_record(text: str) -> Record:
         cause=_number(cause_text.removeprefix("c")), behind_join=cause_text.startswith("c"),
         start_ms=_number(start), finish_ms=int(rest[1]) if state.final else None, ignores_value=ignores_value(text),
         told_by=told_by(timing), brought_by=_marked(timing, "r", base),
+        ready_ms=int(ready[1]) if (ready := _READY.search(timing)) else None, at_most_once="m" in timing,
+        annexed=_annexed(timing) if "e" in timing else (),
     )  # fmt: skip
+
+
+def _annexed(timing: str) -> tuple[Run, ...]:
+    return tuple(Run(int(first), int(count), 1) for first, count in _ANNEXED.findall(timing))
 
 
 def told_by(timing: str) -> int | None:

@@ -92,7 +92,7 @@ def looked_of(reply: list[bytes]) -> Looked | None:
 
 def looked_node(reply: list[bytes]) -> Looked:
     """Read a node."""
-    record, body, outcome, cause_record, cause, lane, names, overdue = reply
+    record, body, outcome, cause_record, cause, lane, names, overdue, worker = reply
     return Looked(
         record.decode(),
         body,
@@ -102,6 +102,7 @@ def looked_node(reply: list[bytes]) -> Looked:
         lane.decode(),
         parse_names(names.decode()),
         optional_number(overdue),
+        worker.decode(),
     )
 
 

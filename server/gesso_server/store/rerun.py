@@ -27,6 +27,7 @@ from gesso_server.store.records import Record, State, parse_edges, parse_record,
 from gesso_server.store.rerun_turns import Again, Turns, is_limited, unneeded, unopened
 
 _ARRIVALS = re.compile(r"\+(\d+)")
+_READY = re.compile(r"q(-?\d+)")
 _EXTENT = re.compile(r"e\d+[:.\d]*")
 _RUN = re.compile(r":(\d+)\.(\d+)")
 _ENDED = re.compile(r"l|k|u\d")
@@ -195,7 +196,7 @@ class Rerun:
             return _retimed(taken_over, _not_revoked, *changes) if join else taken_over
         if join:
             return self._opened(index, text)
-        static = _retimed(_static(text), _wanted)
+        static = _retimed(_static(text), _wanted, _unready)
         return f"P0,0,0/{static}" if index in self._waiting else f"W/{static}"
 
     def _opened(self, index: int, text: str) -> str:
@@ -349,4 +350,11 @@ def _shifted(text: str, shift_ms: int, *, join: bool, less: int) -> str:
             parts[at] = str(int(parts[at]) + shift_ms)
     if less:
         parts[1] = str(int(parts[1]) - less)
-    return f"{text[0]}{','.join(parts)}/{static}"
+    head, timing = static.rsplit("|", 1)
+    timing = _READY.sub(lambda found: f"q{int(found[1]) + shift_ms}", timing)
+    return f"{text[0]}{','.join(parts)}/{head}|{timing}"
+
+
+def _unready(timing: str) -> str:
+    """Return the timing of a task as it was before the task could run."""
+    return _READY.sub("", timing)

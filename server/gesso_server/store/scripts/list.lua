@@ -11,6 +11,8 @@
 -- Returns {1 if it did not come to the end, instant and canvas of the place that it came to ('' both for the start), canvas:n
 -- as above, pairs canvas id, canvas as canvases.described has it}. One that is being removed is left out.
 
+do -- what is local here is nobody else's: a library has room for 200
+
 local MOST_LOOKED = 1000 -- canvases, and lanes of theirs
 
 -- How many canvases stand in front of a place or at it.
@@ -95,3 +97,5 @@ redis.register_function{function_name = '@LIBRARY@_list', flags = {'no-writes', 
   end
   return {whole and 1 or 0, instant, last, '', list}
 end}
+
+end

@@ -71,7 +71,15 @@ function leases.assignment(call, canvas, node)
     value, parent, timing, names}
 end
 
-local function grant(call, session, canvas, node, granted)
+-- Keep in a task's record when it could first run, ms.
+local function note_ready(canvas, node, since)
+  if string.find(node.timing, 'q', 1, true) then return end
+  local ready = string.format('q%d', since - canvas.created)
+  node.timing = node.permit and 'p' .. ready .. string.sub(node.timing, 2) or ready .. node.timing
+end
+
+local function grant(call, session, canvas, node, granted, since)
+  note_ready(canvas, node, since)
   node.state = 'G'
   node.deliveries = node.deliveries + 1
   node.nonce, node.session, node.start = call.nonce, session.num, call.now - canvas.created
@@ -134,10 +142,11 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
             granted.alone = '?'
             ready.leave_alone(call, canvas, queue, index)
           elseif expired(call, canvas, node) then
+            note_ready(canvas, node, since)
             graph.finish(call, canvas, node, 'X')
           else
             if limit then limits.take(call, limit, canvas, node) end
-            grant(call, session, canvas, node, granted)
+            grant(call, session, canvas, node, granted, since)
             served = served + 1
           end
         end
@@ -169,7 +178,7 @@ local function serve_alone(call, session, level, _, granted)
       elseif lane then
         if limit then limits.take(call, limit, canvas, node) end
         granted.stop, granted.alone = true, field
-        grant(call, session, canvas, node, granted)
+        grant(call, session, canvas, node, granted, call.now)
         return 1
       end
     end

@@ -28,6 +28,7 @@ local MOST_SPARE = 64   -- permits that lie in an account unused
 local MOST_MOVED = 200  -- entries that one call moves of a key, and five times as many in all when keys are limited no more
 local MOST_LOOKED = 20  -- entries of a key and priority of which it is asked since when they wait
 local BURST_MS = 100    -- a bucket holds what comes in so long, and at least one
+local MOST_SEEN = 1000   -- entries that a look for a node goes through
 local BANDS = 1e14      -- between the orders of two priorities
 
 local FIELDS = {'epoch', 'version', 'granted', 'taken', 'ended', 'unused', 'aside', 'serial', 'lapse', 'pause'}
@@ -411,4 +412,39 @@ end
 function limits.changed(K, now, name)
   if redis.call('EXISTS', keys.account(K, name)) == 1 then redis.call('ZADD', keys.unsettled(K), now, 'a' .. name) end
   if redis.call('EXISTS', keys.home(K, name)) == 1 then redis.call('ZADD', keys.unsettled(K), now, 'h' .. name) end
+end
+
+-- what people see ------------------------------------------------------------------------------------------------------
+
+-- How a limit stands in the partition of its home: {tasks that may start in a period, the period in ms, how many may run at one
+-- time, permits that are out, in how many ms the next may be granted by the rate: 0 for now}; {} when there is none.
+function limits.standing(call, name)
+  local limit = limit_of(call, name)
+  if not limit then return {} end
+  if tonumber(redis.call('HGET', keys.home(call.K, name), 'epoch')) ~= limit.epoch then
+    return {limit.count, limit.period, limit.concurrency, 0, 0} -- nothing was asked of it yet
+  end
+  local home, out, wait = home_of(call, name, limit), 0, 0
+  for _, part in pairs(home.parts) do out = out + part.granted - part.back end
+  if limit.count > 0 and home.tokens < 1 then wait = math.ceil((1 - home.tokens) * limit.period / limit.count) end
+  return {limit.count, limit.period, limit.concurrency, out, wait}
+end
+
+-- Whether entries of a lane wait for permits, and since when the first one does that `covers` the node; '' if it is not found.
+function limits.held_back(call, canvas, lane, covers)
+  local name = limits.of(call, canvas, lane)
+  if not name or account_of(call, name).aside == 0 then return nil end
+  local wanted = ' ' .. canvas.id .. ' ' .. lane.queue .. ' '
+  for _, text in ipairs(redis.call('ZRANGE', keys.aside(call.K, name), 0, MOST_SEEN - 1)) do
+    local _, behind = string.find(text, wanted, 1, true)
+    local since = behind and covers(string.sub(text, behind + 1))
+    if since then return name, since end
+  end
+  return name, ''
+end
+
+-- How many permits of a limit attempts have in this partition, and how many tasks wait for one.
+function limits.use(K, name)
+  local account = redis.call('HMGET', keys.account(K, name), 'taken', 'ended', 'aside')
+  return tonumber(account[1] or 0) - tonumber(account[2] or 0), tonumber(account[3] or 0)
 end

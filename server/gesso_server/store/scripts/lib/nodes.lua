@@ -27,6 +27,7 @@
 -- f<most>[.<under way>] of a join: members that may be under way at one time (lib/turns.lua);
 -- g of a join when its span tells of all inside it; s<join> of both when the span of that join tells of it
 -- (lib/canvases.lua), r<node> when it begins the canvas that replaces that node, or a member that it added;
+-- q<ms since the canvas was accepted> of a task, behind p: when it could first run, kept as it is handed out first;
 -- b<base> of both, the last: what its body says is relative to this index. '?' stands where the record could not be read.
 --
 -- States: W waiting, T delayed, G granted, R running, Y retry wait, K being revoked, Q being cancelled, P replaced, O open
@@ -167,6 +168,13 @@ function nodes.get(call, cid, index)
   return node or nil
 end
 
+-- The node for a function that writes nothing, nil if there is none or it cannot be read.
+function nodes.read(K, cid, index)
+  local text = redis.call('HGET', keys.nodes(K, cid, math.floor(index / CHUNK)), index)
+  local ok, node = pcall(decode, index, text or '')
+  return ok and node or nil
+end
+
 -- Mark a node as changed: it is written when the call ends.
 function nodes.touch(call, cid, node)
   local dirty = call.dirty[cid]
@@ -262,7 +270,7 @@ end
 
 -- A node as `look` and `watch` return it: {record, body, its outcome or '', the record of its cause or '',
 -- the outcome of its cause or '', lane text, ids as nodes.names has them, of its cause too, the deadline in ms that ended it
--- or ''}. `canvas` has an id and `named`.
+-- or '', the name of the worker that holds it or ''}. `canvas` has an id and `named`.
 function nodes.described(K, canvas, index)
   local cid = canvas.id
   local chunk = math.floor(tonumber(index) / CHUNK)
@@ -285,7 +293,9 @@ function nodes.described(K, canvas, index)
   local lane = node.lane and redis.call('HGET', keys.lanes(K, cid), node.lane) or ''
   local body = kept(K, cid, keys.bodies, index)
   local names = canvas.named and nodes.names(K, cid, body, node.timing, source) or ''
-  return {record, body, outcome, origin, cause, lane, names, overdue or ''}
+  local holder = HELD[node.state] and redis.call('HGET', keys.numbers(K), node.session)
+  local worker = holder and redis.call('HGET', keys.session(K, holder), 'worker')
+  return {record, body, outcome, origin, cause, lane, names, overdue or '', worker or ''}
 end
 
 -- Whether anything that stands behind a node may read its value, now or when it is delivered again.

@@ -10,6 +10,7 @@
 local turns = {}
 
 local MOST_LOOKED = 1000 -- entries that one look for a node goes through
+local MOST_JOINS, MOST_SHOWN = 20, 50 -- joins, and entries of each, that are read for people to see
 
 local function parsed(entry)
   local count, size, last, edges = string.match(entry, '^(%d+),(%d+),(%d+),(.+)$')
@@ -122,4 +123,40 @@ function turns.ended(call, canvas, join, last)
     occupy(call, canvas, join, math.max(busy - 1, 0))
     turns.go_on(call, canvas, join)
   end
+end
+
+-- The members of all joins of a canvas that wait for their turn, as a list of {join, entries}; the first of them, if there are
+-- many.
+function turns.waiting(K, cid)
+  local list = {}
+  for _, index in ipairs(redis.call('SRANDMEMBER', keys.extra(K, cid), MOST_JOINS)) do
+    local entries = {}
+    for i, text in ipairs(redis.call('LRANGE', keys.turns(K, cid, index), 0, MOST_SHOWN - 1)) do
+      local count, size, _, edges = parsed(text)
+      entries[i] = {count = count, size = size, edges = edges}
+    end
+    if #entries > 0 then list[#list + 1] = {join = tonumber(index), entries = entries} end
+  end
+  return list
+end
+
+-- The join in whose member, one of those that wait for their turn, a node would begin; nil for none.
+function turns.join_of(waiting, index)
+  for _, each in ipairs(waiting) do
+    for _, entry in ipairs(each.entries) do
+      for first, run, stride in string.gmatch(entry.edges, '[>)](%d+),(%d+),(%d+)') do
+        local behind = index - tonumber(first)
+        local within = behind % entry.size
+        if behind >= 0 and behind < entry.count * entry.size and within % stride == 0 and within / stride < tonumber(run) then
+          return each.join
+        end
+      end
+    end
+  end
+end
+
+-- How many members of a join may be under way, and how many are.
+function turns.places(join)
+  local most, busy = places(join)
+  return most or 0, busy or 0
 end
