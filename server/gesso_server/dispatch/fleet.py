@@ -77,6 +77,9 @@ def _one_queue(parts: Sequence[QueueStanding]) -> QueueStanding:
         parts[0],
         waiting=sum(part.waiting for part in parts),
         running=sum(part.running for part in parts),
+        entered=sum(part.entered for part in parts),
+        delivered=sum(part.delivered for part in parts),
+        ended=sum(part.ended for part in parts),
         sessions=max(part.sessions for part in parts),
         paused=any(part.paused for part in parts),
         oldest_ms=max(ages, default=None),
@@ -86,5 +89,8 @@ def _one_queue(parts: Sequence[QueueStanding]) -> QueueStanding:
 
 def _one_worker(parts: Sequence[WorkerStanding]) -> WorkerStanding:
     return replace(
-        parts[0], held=sum(part.held for part in parts), seen_ms=max(part.seen_ms for part in parts)
+        parts[0],
+        held=sum(part.held for part in parts),
+        seen_ms=max(part.seen_ms for part in parts),
+        reported=sum(part.reported for part in parts),
     )

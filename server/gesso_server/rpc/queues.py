@@ -79,6 +79,7 @@ def _queue(standing: QueueStanding) -> pb.QueueSummary:
     summary = pb.QueueSummary(
         queue=standing.queue, waiting_count=standing.waiting, running_count=standing.running, paused=standing.paused,
         unknown_tasks=sorted(standing.unknown)[:_MOST_UNKNOWN], worker_count=standing.sessions,
+        entered_count=standing.entered, delivered_count=standing.delivered, ended_count=standing.ended,
     )  # fmt: skip
     if standing.oldest_ms is not None:
         summary.oldest_age.FromMilliseconds(standing.oldest_ms)
@@ -88,7 +89,7 @@ def _queue(standing: QueueStanding) -> pb.QueueSummary:
 def _worker(standing: WorkerStanding) -> pb.WorkerSummary:
     summary = pb.WorkerSummary(
         session_id=standing.session, worker=standing.worker, queues=standing.queues, tasks=sorted(standing.tasks),
-        slot_count=standing.slots, held_count=standing.held,
+        slot_count=standing.slots, held_count=standing.held, reported_count=standing.reported,
     )  # fmt: skip
     summary.seen_time.FromMilliseconds(standing.seen_ms)
     return summary

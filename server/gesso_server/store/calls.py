@@ -423,6 +423,12 @@ class QueueStanding:
     """For how long its oldest task has waited; None when none waits."""
     unknown: frozenset[str]
     """Names of tasks that wait for a worker that knows them."""
+    entered: int
+    """How many tasks have come into it."""
+    delivered: int
+    """How many were handed out."""
+    ended: int
+    """How many of those have ended, or were replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -438,6 +444,8 @@ class WorkerStanding:
     """When its lease was renewed last."""
     tasks: frozenset[str]
     """Names of the tasks that it knows."""
+    reported: int
+    """How many outcomes it reported that counted."""
 
 
 class EndedNode(NamedTuple):

@@ -446,8 +446,9 @@ class Partition:
             QueueStanding(
                 queue=queue.decode(), waiting=waiting, running=running, sessions=sessions, paused=bool(paused),
                 oldest_ms=None if oldest < 0 else oldest, unknown=frozenset(task.decode() for task in unknown),
+                entered=entered, delivered=delivered, ended=ended,
             )
-            for queue, waiting, running, sessions, paused, oldest, unknown in found
+            for queue, waiting, running, sessions, paused, oldest, unknown, entered, delivered, ended in found
         ]  # fmt: skip
 
     async def workers(self, namespace: str, *, behind: str, most: int) -> list[WorkerStanding]:
@@ -456,9 +457,9 @@ class Partition:
         return [
             WorkerStanding(
                 session=session.decode(), worker=worker.decode(), queues=tuple(queues.decode().split()), slots=slots,
-                held=held, seen_ms=seen, tasks=frozenset(task.decode() for task in tasks),
+                held=held, seen_ms=seen, tasks=frozenset(task.decode() for task in tasks), reported=reported,
             )
-            for session, worker, queues, slots, held, seen, tasks in found
+            for session, worker, queues, slots, held, seen, tasks, reported in found
         ]  # fmt: skip
 
     async def outcomes(

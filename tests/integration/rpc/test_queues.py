@@ -10,12 +10,13 @@ import pytest
 
 from gesso.v1 import coordinator_service_pb2 as canvases
 from gesso.v1 import operations_service_pb2 as pb
+from gesso.v1 import worker_service_pb2 as work
 from gesso.v1.operations_service_pb2_grpc import OperationsServiceStub
 from gesso_server.config import ServerConfig
 from gesso_server.main import Started, serving
 from gesso_server.routes import Routes
 from support.client import Client
-from support.grpc_worker import Stream, hello, working
+from support.grpc_worker import Stream, done, hello, working
 from support.messages import group, refusal, sig
 
 if TYPE_CHECKING:
@@ -62,6 +63,35 @@ async def test_queue_is_counted_over_all_partitions(
     assert (worker.worker, worker.held_count, worker.slot_count) == ("by-hand", 5, 4)
     assert (list(worker.queues), list(worker.tasks)) == (["default"], ["add", "tsum"])
     assert worker.seen_time.ToMilliseconds() > 0
+
+
+@PARTITIONS
+async def test_what_comes_in_goes_out_and_ends_is_counted(
+    client: Client, channel: grpc.aio.Channel, operations: OperationsServiceAsyncStub
+) -> None:
+    """Counters of a queue and of a worker say how many tasks came, were handed out and ended; a retry comes twice."""
+
+    def once_more(assignment: work.Assignment) -> work.Outcome:
+        if assignment.signature.task == "add" or assignment.failure_count:
+            return done(assignment)
+        outcome = work.Outcome()
+        outcome.retry.delay.FromNanoseconds(0)
+        outcome.retry.error.type = "builtins.ValueError"
+        return outcome
+
+    await submit(client, 10)
+    canvas = (await client.SubmitCanvas(canvases.SubmitCanvasRequest(canvas=sig("tsum")))).canvas_id
+    async with working(channel, answer=once_more) as worker:
+        await client.WaitNode(canvases.WaitNodeRequest(node_id=f"{canvas}-0"))
+        await worker.take(12)
+        await submit(client, 5)
+        await worker.take(17)
+        await worker.acknowledged()
+        (queue,) = (await operations.ListQueues(pb.ListQueuesRequest())).queues
+        (standing,) = (await operations.ListWorkers(pb.ListWorkersRequest())).workers
+
+    assert (queue.entered_count, queue.delivered_count, queue.ended_count) == (17, 17, 16)
+    assert standing.reported_count == 17
 
 
 @PARTITIONS

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import grpc
 import pytest
@@ -19,6 +20,9 @@ from gesso_server.config import ServerConfig
 from support.client import Client
 from support.grpc_worker import LIMIT_SECONDS, Stream, hello
 from support.messages import chain, chord, group, sig
+
+if TYPE_CHECKING:
+    from gesso.v1.operations_service_pb2_grpc import OperationsServiceAsyncStub
 
 W = waiting_pb2.Waiting
 Node = node_pb2.Node
@@ -71,7 +75,7 @@ async def connected(channel: grpc.aio.Channel, session: str = "", **fields: obje
         await stream.close()
 
 
-def operations(channel: grpc.aio.Channel) -> OperationsServiceStub:
+def operations(channel: grpc.aio.Channel) -> OperationsServiceAsyncStub:
     """Return a client of those who run a fleet."""
     return OperationsServiceStub(channel)
 

@@ -59,5 +59,6 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
   end
   graph.settle(call)
   local status, items, more = leases.serve(call, sid, epoch, seq, want, ARGV[7] == '1')
+  if #freed > 0 and status ~= 'U' then redis.call('HINCRBY', keys.session(call.K, sid), 'done', #freed) end
   return {status, table.concat(answers), items, leases.contexts(call, items), more, call_state.finish(call)}
 end}

@@ -1,7 +1,7 @@
 -- leases: sessions, what they hold, and handing them work.
 --
 -- keys.session has: epoch, seq, num (a short number for the session), ns, queues (space-separated), coordinator,
--- worker, slots, lease (ms), gone (ms, when its connection broke, until it says hello again), grants (of the last seq,
+-- worker, slots, done (outcomes that it reported and that counted), lease (ms), gone (ms, when its connection broke, until it says hello again), grants (of the last seq,
 -- `canvas:index` space-separated), alone (`canvas:index` of a task that it holds and that is to run alone; '?' while it is to hold
 -- nothing any more, for a task that is set aside; '' for neither).
 -- keys.held has, for each task the session holds, `canvas:index` -> attempt,nonce,started (0 or 1).
@@ -233,7 +233,9 @@ function leases.lease(call, session, want)
   for _, level in ipairs(levels(call, session)) do
     if got >= want or granted.stop or granted.more then break end
     local serve = level.prio == ALONE and serve_alone or serve_ring
-    got = got + serve(call, session, level, want - got, granted)
+    local served = serve(call, session, level, want - got, granted)
+    queues.count(call, session.ns, level.queue, 'o', served)
+    got = got + served
   end
   call.short = got < want and not granted.stop and not granted.more
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end

@@ -2,7 +2,8 @@
 -- paused.
 --
 -- The hash keys.counts has, for each namespace and queue, w<namespace>NUL<queue> tasks that wait, r… tasks that
--- sessions hold, s… sessions that take its tasks. A task waits from when it is put into the queue until its turn,
+-- sessions hold, s… sessions that take its tasks, and three that only grow as long as the queue is listed: i… tasks that have
+-- come into it, o… tasks that were handed out, e… tasks that were handed out and have ended, or were replaced. A task waits from when it is put into the queue until its turn,
 -- parked or not, and while a limit holds it back (lib/limits.lua); one that ended meanwhile is counted until its turn,
 -- too. A call adds up what it does and writes it when it ends. What has come to 0 is removed by sweeps. The sorted
 -- set keys.queues has the queues that have a count or are paused, as namespace NUL queue.
@@ -14,10 +15,11 @@ local queues = {}
 
 local PAUSED, PAUSED_RANK = 'p', 99
 local MOST_PRUNED = 8
+local LISTS = {w = true, s = true} -- counts that a queue is listed for
 
 local function member(ns, queue) return ns .. '\0' .. queue end
 
--- Add to a count ('w', 'r' or 's').
+-- Add to a count, named by its letter.
 function queues.count(call, ns, queue, kind, n)
   local field = kind .. member(ns, queue)
   call.counts[field] = (call.counts[field] or 0) + n
@@ -26,16 +28,21 @@ end
 -- Count the tasks that sessions hold since this call, or not any more.
 local function count_held(call)
   for cid, dirty in pairs(call.dirty) do
-    local by_lane = {}
+    local by_lane, ended = {}, {}
     for _, node in pairs(dirty) do
       local held = HELD[node.state]
       if held ~= node.was_held and not node.join then
         by_lane[node.lane] = (by_lane[node.lane] or 0) + (held and 1 or -1)
+        if FINAL[node.state] or node.state == 'P' then ended[node.lane] = (ended[node.lane] or 0) + 1 end
       end
     end
     for lane, n in pairs(by_lane) do
-      local canvas = n ~= 0 and canvases.get(call, cid)
-      if canvas then queues.count(call, canvas.ns, canvases.lane(call, canvas, lane).queue, 'r', n) end
+      local canvas = (n ~= 0 or ended[lane]) and canvases.get(call, cid)
+      if canvas then
+        local queue = canvases.lane(call, canvas, lane).queue
+        queues.count(call, canvas.ns, queue, 'r', n)
+        queues.count(call, canvas.ns, queue, 'e', ended[lane] or 0)
+      end
     end
   end
 end
@@ -46,7 +53,7 @@ function queues.flush(call)
   local key = keys.counts(call.K)
   for field, n in pairs(call.counts) do
     local now = n == 0 or redis.call('HINCRBY', key, field, n)
-    if now == n and string.sub(field, 1, 1) ~= 'r' then
+    if now == n and LISTS[string.sub(field, 1, 1)] then
       redis.call('ZADD', keys.queues(call.K), 0, string.sub(field, 2))
     end
   end
@@ -56,7 +63,9 @@ end
 local function leave_out(K, name)
   local ns, queue = string.match(name, '^(%Z*)%z(.*)$')
   local left = redis.call('HMGET', keys.counts(K), 'w' .. name, 'r' .. name, 's' .. name)
-  if not (left[1] or left[2] or left[3] or queues.paused(K, ns, queue)) then redis.call('ZREM', keys.queues(K), name) end
+  if left[1] or left[2] or left[3] or queues.paused(K, ns, queue) then return end
+  redis.call('ZREM', keys.queues(K), name)
+  redis.call('HDEL', keys.counts(K), 'i' .. name, 'o' .. name, 'e' .. name)
 end
 
 -- Remove some of the counts that have come to 0.
@@ -81,11 +90,13 @@ function queues.list(K, ns, behind, most)
   return names
 end
 
--- How many tasks of a queue wait, how many are held, and how many sessions take from it.
+-- How many tasks of a queue wait, how many are held, and how many sessions take from it; then what came in, was handed out and
+-- has ended.
 function queues.counts(K, ns, queue)
-  local name = member(ns, queue)
-  local found = redis.call('HMGET', keys.counts(K), 'w' .. name, 'r' .. name, 's' .. name)
-  return tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0)
+  local name, found = member(ns, queue), {}
+  local texts = redis.call('HMGET', keys.counts(K), 'w' .. name, 'r' .. name, 's' .. name, 'i' .. name, 'o' .. name, 'e' .. name)
+  for i = 1, 6 do found[i] = tonumber(texts[i] or 0) end
+  return unpack(found)
 end
 
 -- Whether a queue is paused.

@@ -35,6 +35,7 @@ end
 
 -- Put an entry `lane:first:count:stride` at an end of a canvas's list ('RPUSH' or, for what comes back, 'LPUSH').
 function ready.put(call, canvas, lane, entry, count, push)
+  queues.count(call, canvas.ns, lane.queue, 'i', count)
   ready.insert(call, canvas, lane, string.format('%s:%d', entry, call.now), count, push)
 end
 
