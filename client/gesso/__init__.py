@@ -62,6 +62,7 @@ from gesso.errors import (
 )
 from gesso.failure import Failure, failure_of
 from gesso.group_result import GroupResult
+from gesso.listing import CanvasInfo
 from gesso.request import Request, allow_join_result
 from gesso.result import AsyncResult
 from gesso.task import Task
@@ -105,6 +106,7 @@ __all__ = [  # noqa: RUF022 - by idea
     "EagerResult",
     "EagerGroupResult",
     "allow_join_result",
+    "CanvasInfo",
     # What a task ended with.
     "TaskError",
     "ChordError",

@@ -1,14 +1,16 @@
-"""`app.control`: stopping what was sent, by id or by stamp, running what failed of it again, and limits."""
+"""`app.control`: lists of what was sent, stopping it by id or by stamp, running what failed again, and limits."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from gesso.canvas.wire_options import write_stamps
 from gesso.limits import Limit
+from gesso.listing import CanvasInfo, Instant, canvases_request
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import operations_service_pb2 as operations
 
@@ -82,6 +84,42 @@ class Control:
         """Return all limits, by key."""
         response = self._app.coordinator.operate(lambda stub: stub.ListLimits, operations.ListLimitsRequest())
         return list(map(Limit.read, response.limits))
+
+    def canvases(
+        self,
+        *,
+        state: str | Iterable[str] = (),
+        task: str | None = None,
+        stamps: Mapping[str, Any] | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CanvasInfo]:
+        """Yield canvases, the newest first; pages are asked for as they are needed. All that is given must hold.
+
+        Args:
+            state: `'ACTIVE'`, `'SUCCEEDED'`, `'FAILED'`, `'CANCELLED'` or `'EXPANDING'`, or several of them.
+            task: Name of a task that it has.
+            stamps: Stamps that it bears, each with a value, or a list of which it bears one; with None any will do.
+            since: Accepted then or later: an instant, or how long ago.
+            until: Accepted before then.
+            limit: How many at the most.
+
+        Raises:
+            ValueError: If there is no such state, or the limit is less than 1.
+        """
+        request = canvases_request(
+            state=state, task=task, stamps=stamps, since=since, until=until, limit=limit
+        )
+        return islice(self._canvases(request), limit)
+
+    def _canvases(self, request: pb.ListCanvasesRequest) -> Iterator[CanvasInfo]:
+        while True:
+            page = self._app.coordinator.list_canvases(request)
+            yield from map(CanvasInfo.read, page.canvases)
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     def cancel(self, canvas: Result[Any] | str, terminate: bool = False) -> bool:  # noqa: FBT001, FBT002 - as above
         """Cancel what has not ended of a whole canvas. No link and no error link of what is cancelled runs.

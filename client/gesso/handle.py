@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from gesso import codec, states
 from gesso.request import joining_allowed
 from gesso.v1 import node_pb2, payload_pb2, task_error_pb2
@@ -27,7 +29,7 @@ __all__ = [
 
 META: Final = (
     "result", "traceback", "name", "args", "kwargs", "worker", "queue", "retries", "date_done", "children", "stamps",
-    "canvas_id", "trace_id", "span_id", "groups", "level",
+    "attempts", "date_submitted", "date_ready", "date_started", "canvas_id", "trace_id", "span_id", "groups", "level",
 )  # fmt: skip
 """What Celery's task metadata holds beside the id and the state, as a result has it."""
 
@@ -79,16 +81,22 @@ class Facts:
     """The canvas's trace, 32 hexadecimal digits."""
     span_id: str
     """Its span, 16 hexadecimal digits."""
+    attempts: int
+    """How often it was handed to a worker; not when it came back unbegun."""
+    date_submitted: datetime | None
+    """When its canvas was accepted. This and the others are by the store's clock."""
+    date_ready: datetime | None
+    """When it could first run."""
+    date_started: datetime | None
+    """When its last attempt was handed to its worker."""
     date_done: datetime | None
-    """When it ended, by the store's clock."""
+    """When it ended."""
     groups: tuple[str, ...]
     """Ids of the joins that it stands inside, from the outermost inwards."""
     stamps: Mapping[str, list[Any]]
     """Its stamps, by key."""
     traceback: str | None
     """The remote traceback of its error."""
-    waits_for: str
-    """What it waits for, as a sentence. May be empty."""
     member_count: int
     """For a join, how many members it has."""
     succeeded_count: int
@@ -99,7 +107,6 @@ class Facts:
 
 def facts(node: node_pb2.Node) -> Facts:
     """Return what a node's message says."""
-    done = node.HasField("finish_time")
     return Facts(
         state=states.shown_state(node.state, node.custom_state),
         custom_meta=node.custom_meta if node.HasField("custom_meta") else None,
@@ -110,15 +117,23 @@ def facts(node: node_pb2.Node) -> Facts:
         retries=_retries(node),
         trace_id=node.trace_id,
         span_id=node.span_id,
-        date_done=node.finish_time.ToDatetime(UTC) if done else None,
+        attempts=node.delivery_count,
+        date_submitted=_instant(node, "create_time"),
+        date_ready=_instant(node, "ready_time"),
+        date_started=_instant(node, "start_time"),
+        date_done=_instant(node, "finish_time"),
         groups=tuple(node.group_ids),
         stamps={key: [_stamp(value) for value in stamp.values] for key, stamp in node.stamps.items()},
         traceback=remote_traceback(node.error) if node.HasField("error") else None,
-        waits_for=node.waits_for,
         member_count=node.handle.member_count,
         succeeded_count=node.succeeded_count,
         ended_count=node.ended_count,
     )
+
+
+def _instant(node: node_pb2.Node, field: str) -> datetime | None:
+    found: Timestamp = getattr(node, field)
+    return found.ToDatetime(UTC) if node.HasField(field) else None
 
 
 class Sent(NamedTuple):

@@ -195,8 +195,8 @@ class Result(ResultHandle, Generic[R]):
             self._facts = found
         return found
 
-    def _node(self, *, with_signature: bool = False) -> node_pb2.Node:
-        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature)
+    def _node(self, *, with_signature: bool = False, with_waiting: bool = False) -> node_pb2.Node:
+        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature, with_waiting=with_waiting)
         return self.app.coordinator.get_node(request).node
 
     def _arrived(self) -> Ended | None:
@@ -219,6 +219,14 @@ class Result(ResultHandle, Generic[R]):
             return arrived.state
         found = self.facts()
         return states.PENDING if found is None else found.state
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why it has not ended, as a sentence; None when it has, or was never submitted. It is asked for each time."""
+        try:
+            return self._node(with_waiting=True).waits_for or None
+        except NotFound:
+            return None
 
     @property
     def status(self) -> str:
@@ -273,6 +281,16 @@ class Result(ResultHandle, Generic[R]):
             return None if self._ended.error is None else remote_traceback(self._ended.error)
         found = self.facts()
         return None if found is None else found.traceback
+
+    @property
+    def date_submitted(self) -> datetime | None:
+        """When its canvas was accepted, by the store's clock."""
+        return found.date_submitted if (found := self.facts()) is not None else None
+
+    @property
+    def date_done(self) -> datetime | None:
+        """When it ended, by the store's clock."""
+        return found.date_done if (found := self.facts()) is not None else None
 
     # --- its place ---------------------------------------------------------------------------
 
@@ -449,9 +467,19 @@ class AsyncResult(Result[R]):
         return found.retries if (found := self.facts()) is not None else 0
 
     @property
-    def date_done(self) -> datetime | None:
-        """When it ended, by the store's clock."""
-        return found.date_done if (found := self.facts()) is not None else None
+    def attempts(self) -> int:
+        """How often it was handed to a worker, lost attempts included; not when it came back unbegun."""
+        return found.attempts if (found := self.facts()) is not None else 0
+
+    @property
+    def date_ready(self) -> datetime | None:
+        """When it could first run, by the store's clock; None until it has been handed to a worker."""
+        return found.date_ready if (found := self.facts()) is not None else None
+
+    @property
+    def date_started(self) -> datetime | None:
+        """When its last attempt was handed to its worker, by the store's clock."""
+        return found.date_started if (found := self.facts()) is not None else None
 
     @property
     def stamps(self) -> Mapping[str, builtins.list[Any]]:

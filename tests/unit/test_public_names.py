@@ -13,7 +13,7 @@ GESSO = """
     App Task Request current_app
     signature maybe_signature Signature Canvas chain group chord xmap xstarmap chunks
     StampingVisitor settled quorum first Outcome RetryPolicy
-    AsyncResult GroupResult EagerResult EagerGroupResult allow_join_result
+    AsyncResult GroupResult EagerResult EagerGroupResult allow_join_result CanvasInfo
     TaskError ChordError WorkerLost TimeLimitExceeded TaskRevokedError JoinTimeout MaxRetriesExceededError
     SoftTimeLimitExceeded
     Failure failure_of
@@ -25,7 +25,7 @@ GESSO = """
 
 AIO = """
     delay apply_async send apply AsyncResult GroupResult EagerResult EagerGroupResult
-    revoke revoke_by_stamped_headers cancel retry close
+    revoke revoke_by_stamped_headers cancel retry canvases close
 """
 
 ERRORS = """

@@ -19,6 +19,7 @@ from gesso.aio.sending import (
     apply,
     apply_async,
     cancel,
+    canvases,
     close,
     delay,
     retry,
@@ -43,6 +44,8 @@ __all__ = [  # noqa: RUF022 - by idea
     "revoke_by_stamped_headers",
     "cancel",
     "retry",
+    # What was sent.
+    "canvases",
     # The connection.
     "close",
 ]

@@ -125,6 +125,12 @@ class Coordinator:
         """Return a page of nodes."""
         return await self._call(lambda stub: stub.ListNodes, request, Deadline(timeout))
 
+    async def list_canvases(
+        self, request: pb.ListCanvasesRequest, timeout: Timeout = CALL_TIMEOUT
+    ) -> pb.ListCanvasesResponse:
+        """Return a page of canvases."""
+        return await self._call(lambda stub: stub.ListCanvases, request, Deadline(timeout))
+
     async def cancel_canvas(
         self, request: pb.CancelCanvasRequest, timeout: Timeout = CALL_TIMEOUT
     ) -> pb.CancelCanvasResponse:

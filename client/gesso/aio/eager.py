@@ -43,7 +43,7 @@ class _Here(Result[R]):
     async def _wait(self, timeout: Timeout) -> Ended:  # noqa: ARG002 - it has ended
         return ended(self.node)
 
-    async def _node(self, *, with_signature: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `sent`
+    async def _node(self, *, with_signature: bool = False, with_waiting: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `sent`; it has ended
         return self.node.message()
 
     def watch(self) -> End:

@@ -205,6 +205,21 @@ class Result(ResultHandle, Generic[R]):
         found = await self.facts()
         return None if found is None else found.traceback
 
+    async def waits_for(self) -> str | None:
+        """Return why it has not ended, as a sentence; None when it has, or was never submitted."""
+        try:
+            return (await self._node(with_waiting=True)).waits_for or None
+        except NotFound:
+            return None
+
+    async def date_submitted(self) -> datetime | None:
+        """Return when its canvas was accepted, by the store's clock."""
+        return found.date_submitted if (found := await self.facts()) is not None else None
+
+    async def date_done(self) -> datetime | None:
+        """Return when it ended, by the store's clock."""
+        return found.date_done if (found := await self.facts()) is not None else None
+
     # --- its place ---------------------------------------------------------------------------
 
     async def canvas_id(self) -> str | None:
@@ -320,8 +335,8 @@ class Result(ResultHandle, Generic[R]):
     def _coordinator(self) -> Coordinator:
         return shared(self.app.address)
 
-    async def _node(self, *, with_signature: bool = False) -> node_pb2.Node:
-        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature)
+    async def _node(self, *, with_signature: bool = False, with_waiting: bool = False) -> node_pb2.Node:
+        request = pb.GetNodeRequest(node_id=self.id, with_signature=with_signature, with_waiting=with_waiting)
         return (await self._coordinator().get_node(request)).node
 
 
@@ -364,9 +379,17 @@ class AsyncResult(Result[R]):
         """Return how often it was run again because it failed by itself or asked for it."""
         return found.retries if (found := await self.facts()) is not None else 0
 
-    async def date_done(self) -> datetime | None:
-        """Return when it ended, by the store's clock."""
-        return found.date_done if (found := await self.facts()) is not None else None
+    async def attempts(self) -> int:
+        """Return how often it was handed to a worker, lost attempts included; not when it came back unbegun."""
+        return found.attempts if (found := await self.facts()) is not None else 0
+
+    async def date_ready(self) -> datetime | None:
+        """Return when it could first run, by the store's clock; None until it has been handed to a worker."""
+        return found.date_ready if (found := await self.facts()) is not None else None
+
+    async def date_started(self) -> datetime | None:
+        """Return when its last attempt was handed to its worker, by the store's clock."""
+        return found.date_started if (found := await self.facts()) is not None else None
 
     async def stamps(self) -> Mapping[str, builtins.list[Any]]:
         """Return its stamps, by key."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar, cast, overload
 from uuid import uuid4
 
@@ -17,6 +17,7 @@ from gesso.canvas import Canvas, Group, Signature, current_app
 from gesso.canvas.sender import Route
 from gesso.control import own_canvas_id, revocation, stamped_revocation
 from gesso.deadline import Timeout
+from gesso.listing import CanvasInfo, Instant, canvases_request
 from gesso.publishing import published
 from gesso.submission import submission
 from gesso.task import Task
@@ -27,6 +28,7 @@ __all__ = [
     "apply",
     "apply_async",
     "cancel",
+    "canvases",
     "close",
     "delay",
     "retry",
@@ -229,6 +231,29 @@ async def retry(canvas: Result[Any] | str, *, app: App | None = None) -> Result[
     request = pb.RetryCanvasRequest(canvas_id=await _canvas_id(canvas, coordinator), request_id=uuid4().hex)
     submitted = (await coordinator.retry_canvas(request)).submitted
     return result_of(submitted.last, home).submitted() if submitted.HasField("last") else None
+
+
+async def canvases(
+    *,
+    state: str | Iterable[str] = (),
+    task: str | None = None,
+    stamps: Mapping[str, Any] | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
+    limit: int | None = None,
+    app: App | None = None,
+) -> AsyncIterator[CanvasInfo]:
+    """Yield canvases, the newest first; see `Control.canvases`."""
+    request = canvases_request(state=state, task=task, stamps=stamps, since=since, until=until, limit=limit)
+    left = limit
+    while True:
+        page = await _coordinator(app).list_canvases(request)
+        for message in page.canvases[:left]:
+            yield CanvasInfo.read(message)
+        left = None if left is None else left - len(page.canvases)
+        if not page.next_page_token or (left is not None and left <= 0):
+            return
+        request.page_token = page.next_page_token
 
 
 async def _canvas_id(canvas: Result[Any] | str, coordinator: Coordinator) -> str:

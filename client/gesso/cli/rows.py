@@ -1,4 +1,4 @@
-"""What a command lists: columns for people, one JSON object a line for programs."""
+"""What a command lists: a table for people, lines for pipes, one JSON object a line for programs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import json
 from collections.abc import Iterable, Sequence
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from gesso.cli.options import Output
 
-__all__ = ["told_rows"]
+__all__ = ["table_of", "told_rows"]
 
 
 def told_rows(heads: Sequence[str], rows: Iterable[object], output: Output) -> None:
@@ -18,8 +21,23 @@ def told_rows(heads: Sequence[str], rows: Iterable[object], output: Output) -> N
         for row in rows:
             typer.echo(json.dumps(row))
         return
-    table = [tuple(heads), *(tuple(map(str, row)) for row in rows if isinstance(row, Sequence))]
+    cells = [tuple(map(str, row)) for row in rows if isinstance(row, Sequence)]
+    console = Console()
+    if console.is_terminal:
+        console.print(table_of(heads, cells))
+        return
+    table = [tuple(heads), *cells]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    for cells in table:
-        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        typer.echo(line.rstrip())
+    for line in table:
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        typer.echo(text.rstrip())
+
+
+def table_of(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table to draw, its first column whole."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, head in enumerate(heads):
+        table.add_column(head, no_wrap=True, overflow="ellipsis" if number else "ignore")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -168,6 +168,12 @@ class Coordinator:
         """Return how a canvas stands."""
         return self._call(lambda stub: stub.GetCanvas, request, Deadline(timeout))
 
+    def list_canvases(
+        self, request: pb.ListCanvasesRequest, timeout: Timeout = CALL_TIMEOUT
+    ) -> pb.ListCanvasesResponse:
+        """Return a page of canvases."""
+        return self._call(lambda stub: stub.ListCanvases, request, Deadline(timeout))
+
     def cancel_canvas(
         self, request: pb.CancelCanvasRequest, timeout: Timeout = CALL_TIMEOUT
     ) -> pb.CancelCanvasResponse:

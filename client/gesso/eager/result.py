@@ -46,7 +46,7 @@ class _Here(Result[R]):
     def _wait(self, timeout: Timeout) -> Ended:  # noqa: ARG002 - it has ended
         return ended(self.node)
 
-    def _node(self, *, with_signature: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `_sent`
+    def _node(self, *, with_signature: bool = False, with_waiting: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `_sent`; it has ended
         return self.node.message()
 
     @property

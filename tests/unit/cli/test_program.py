@@ -11,8 +11,8 @@ from gesso.cli import program
 from gesso.cli.exits import CommandError, Exit
 
 COMMANDS = {
-    "cancel", "dead", "dev", "doctor", "graph", "limit", "limits", "queues", "result", "retry", "server", "submit",
-    "worker", "workers",
+    "cancel", "dead", "dev", "doctor", "graph", "limit", "limits", "list", "queues", "result", "retry", "server",
+    "show", "submit", "top", "worker", "workers",
 }  # fmt: skip
 
 

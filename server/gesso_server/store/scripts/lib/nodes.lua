@@ -5,6 +5,7 @@
 --   task   W              /lane|source|edges|timing
 --          W dl,cr,fl     /...            after a first delivery: deliveries, crashes, failures
 --          G dl,cr,fl,nonce,session,start/...   also R, K and Q
+--          P dl,cr,fl,-,-,start          /...   once it was handed out
 --          S dl,cr,fl,cause,finish,start /...   and every other final state
 --   join   O ok,ended,cause,last         /Jneed,policy,total|source|edges|
 --          S ok,ended,cause,last,finish  /...
@@ -73,6 +74,8 @@ local function decode(index, text)
       node.nonce, node.session, node.start = d[4], d[5], d[6]
     elseif FINAL[state] then
       node.cause, node.finish, node.start = d[4] or '-', d[5], d[6]
+    elseif state == 'P' then
+      node.start = d[6]
     end
   end
   return node
@@ -92,6 +95,8 @@ local function encode(node)
       d = d .. ',' .. node.nonce .. ',' .. node.session .. ',' .. node.start
     elseif FINAL[node.state] then
       d = d .. ',' .. node.cause .. ',' .. node.finish .. ',' .. (node.start or '-')
+    elseif node.state == 'P' and node.start then
+      d = d .. ',-,-,' .. node.start
     end
   end
   local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.first
