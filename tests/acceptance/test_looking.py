@@ -177,7 +177,8 @@ def assert_ran(result: AsyncResult[Any], attempts: int = 1) -> None:
     assert result.trace_id
 
 
-def test_times_of_what_ran(app: App) -> None:
+@pytest.mark.usefixtures("app")
+def test_times_of_what_ran() -> None:
     """Plain, failed, retried and mapped tasks, a chord's body and a replaced task have each time, in order."""
     plain, failed, retried = call("add", 1, 1).delay(), call("boom", "x").delay(), call("again", 1, 3).delay()
     mapped = xmap(call("total"), [[1], [2]]).apply_async()
@@ -194,7 +195,8 @@ def test_times_of_what_ran(app: App) -> None:
     assert joined.date_ready == max(last)
 
 
-def test_times_of_what_did_not_run(app: App) -> None:
+@pytest.mark.usefixtures("app")
+def test_times_of_what_did_not_run() -> None:
     """What ended without having run has no time of a start; what was revoked or expired while it waited has its end."""
     revoked = call("add", 1, 1).apply_async(queue="nobody")
     expired = call("add", 1, 1).apply_async(queue="nobody", expires=0.001)
@@ -220,11 +222,16 @@ def test_metadata_has_all_of_it(app: App, gesso: Command) -> None:
     result = canvas.apply_async(task_id="an-id-of-ours")
     result.get(timeout=30)
 
-    meta = result._get_task_meta()
+    meta = result._get_task_meta()  # noqa: SLF001  as Celery's users do
     shown = gesso.run("show", "an-id-of-ours").out
+    ended = json.loads(gesso.run("result", "an-id-of-ours", "-o", "json").out)
 
     assert (meta["attempts"], meta["customer"], meta["worker"]) == (1, [7], result.worker)
     assert [meta[f"date_{name}"] for name in ("submitted", "ready", "started", "done")] == dates(result)
+    assert (ended["value"], ended["attempts"], ended["stamps"]) == (2, 1, {"customer": [7]})
+    assert [
+        datetime.fromisoformat(ended[name]) for name in ("submitted", "ready", "started", "finished")
+    ] == dates(result)
     lines = dict(re.findall(r"^(\w+) +(.*)$", shown, re.MULTILINE))
     assert lines["state"] == "SUCCESS (succeeded)"
     for name, date in zip(("submitted", "ready", "started", "finished"), dates(result), strict=True):
@@ -235,7 +242,7 @@ def test_metadata_has_all_of_it(app: App, gesso: Command) -> None:
 
     async def there() -> dict[str, Any]:
         try:
-            return await aio.AsyncResult(result.id, app)._get_task_meta()
+            return await aio.AsyncResult(result.id, app)._get_task_meta()  # noqa: SLF001  as Celery's users do
         finally:
             await aio.close(app)
 

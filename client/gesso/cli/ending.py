@@ -42,7 +42,7 @@ def tell_end(app: App, node_id: str, timeout: float | None, output: Output) -> N
         raise typer.Exit(Exit.INTERRUPTED) from None
     except Exception as error:
         if failure_of(error) is not None:
-            _tell_failure(node_id, result.state, error, output)
+            _tell_failure(node_id, result, error, output)
             raise typer.Exit(Exit.FAILED) from None
         if isinstance(error, TimeoutError):
             raise CommandError(
@@ -50,7 +50,7 @@ def tell_end(app: App, node_id: str, timeout: float | None, output: Output) -> N
                 Exit.TIMEOUT,
             ) from error
         raise
-    _tell_value(node_id, result.state, value, output)
+    _tell_value(node_id, result, value, output)
 
 
 def _watch(result: AsyncResult[Any], deadline: Deadline) -> None:
@@ -67,7 +67,7 @@ def _watch(result: AsyncResult[Any], deadline: Deadline) -> None:
             bar.move(canvas.ended_count, canvas.node_count)
 
 
-def _tell_value(node_id: str, state: str, value: Any, output: Output) -> None:
+def _tell_value(node_id: str, result: AsyncResult[Any], value: Any, output: Output) -> None:
     try:
         text = codec.encode(value).data.decode()
     except codec.EncodeError as error:
@@ -75,18 +75,36 @@ def _tell_value(node_id: str, state: str, value: Any, output: Output) -> None:
             f"The value of {node_id} cannot be written as JSON: {error}", Exit.FAILED
         ) from error
     if output is Output.JSON:
-        text = f'{{"node_id":{json.dumps(node_id)},"state":{json.dumps(state)},"value":{text}}}'
+        known = json.dumps({"node_id": node_id, "state": result.state, **_metadata(result)})
+        text = f'{known[:-1]}, "value": {text}}}'
     typer.echo(text)
 
 
-def _tell_failure(node_id: str, state: str, error: Exception, output: Output) -> None:
+def _metadata(result: AsyncResult[Any]) -> dict[str, Any]:
+    """Return where, how often and when it ran, as `gesso show` says it to a person."""
+    known = result.facts()
+    if known is None:
+        return {}
+    dates = {
+        "submitted": known.date_submitted, "ready": known.date_ready, "started": known.date_started,
+        "finished": known.date_done,
+    }  # fmt: skip
+    return {
+        "task": known.task or None, "queue": known.queue or None, "worker": known.worker or None,
+        "attempts": known.attempts, "trace_id": known.trace_id, "span_id": known.span_id, "stamps": known.stamps,
+        **{key: date and date.isoformat(timespec="milliseconds") for key, date in dates.items()},
+    }  # fmt: skip
+
+
+def _tell_failure(node_id: str, result: AsyncResult[Any], error: Exception, output: Output) -> None:
     failure = failure_of(error)
     origin = (failure and failure.node_id) or node_id
     kind = failure.type if failure else type(error).__name__
     remote = failure.traceback if failure else ""
     if output is Output.JSON:
         told = {"type": kind, "message": str(error), "node_id": origin, "traceback": remote}
-        typer.echo(json.dumps({"node_id": node_id, "state": state, "error": told}, ensure_ascii=False))
+        known = {"node_id": node_id, "state": result.state, **_metadata(result), "error": told}
+        typer.echo(json.dumps(known, ensure_ascii=False))
         return
     if remote:
         typer.echo(remote.rstrip(), err=True)

@@ -85,7 +85,12 @@ def sentence(waiting: Waiting) -> str:  # noqa: C901, PLR0911, PLR0912  one line
         case Reason.NO_WORKER:
             return f"waits for a worker that takes tasks of queue {queue}: none is connected"
         case Reason.UNKNOWN_TASK:
-            others = f"none of the {_workers(waiting.workers)} connected there does"
+            one = waiting.workers == 1
+            others = (
+                "the only one connected there does not"
+                if one
+                else f"none of the {waiting.workers:,} there does"
+            )
             return f"waits for a worker that knows {task} on queue {queue}: {others}"
         case Reason.RATE_LIMIT:
             rate = f"{waiting.total:,} in {waiting.period_ms / 1000:g} s"
