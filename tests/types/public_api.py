@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any, assert_type
 
 from gesso import (
     App,
     AsyncResult,
     Canvas,
+    CanvasInfo,
     GroupResult,
     Outcome,
     Request,
@@ -130,3 +132,14 @@ async def asyncio_is_typed_alike() -> None:
     assert_type(await result.state(), str)
     assert_type(await aio.apply_async(described, (1,)), aio.AsyncResult[str])
     assert_type(await aio.apply_async(add.s(1, 2)), aio.AsyncResult[int])
+    assert_type(aio.canvases(stamps={"customer": 42}), AsyncIterator[CanvasInfo])
+    assert_type(await result.date_ready(), datetime | None)
+    assert_type(await result.waits_for(), str | None)
+
+
+def what_runs_can_be_looked_at(result: AsyncResult[int]) -> None:
+    """Lists and times are typed."""
+    assert_type(app.control.canvases(state="ACTIVE", since=timedelta(hours=2)), Iterator[CanvasInfo])
+    assert_type(result.date_started, datetime | None)
+    assert_type(result.attempts, int)
+    assert_type(result.waits_for, str | None)

@@ -16,15 +16,22 @@ from gesso.cli.options import Address, Output, OutputOption
 from gesso.cli.reach import reached
 from gesso.cli.rows import told_rows
 from gesso.connection import DEFAULT_ADDRESS
-from gesso.listing import STATES, CanvasInfo
+from gesso.listing import CanvasInfo
 
 __all__ = ["State", "command", "stamps_of"]
 
 _HEADS = ("CANVAS", "STATE", "ENDED", "SUBMITTED", "TOOK", "TASKS")
 _LIMIT = 20
 
-State = StrEnum("State", {name: name.lower() for name in STATES})  # type: ignore[misc]  # made of the contract's names
-"""The states of a canvas, as they are typed."""
+
+class State(StrEnum):
+    """The states of a canvas, as they are typed."""
+
+    EXPANDING = "expanding"
+    ACTIVE = "active"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 def command(  # noqa: PLR0913 - each is a filter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from gesso.v1 import worker_service_pb2 as work
 from gesso.v1.operations_service_pb2_grpc import OperationsServiceStub
 from gesso_server.config import ServerConfig
 from support.client import Client
-from support.grpc_worker import LIMIT_SECONDS, Stream, hello
+from support.grpc_worker import LIMIT_SECONDS, Stream, done, hello
 from support.messages import chain, chord, group, sig
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def standing(client: Client, node_id: str, reason: W.Reason) -> waiting_pb
 
 
 @asynccontextmanager
-async def connected(channel: grpc.aio.Channel, session: str = "", **fields: object) -> AsyncIterator[Stream]:
+async def connected(channel: grpc.aio.Channel, session: str = "", **fields: object) -> AsyncGenerator[Stream]:
     """Connect a worker that asks for nothing yet."""
     stream = Stream(channel)
     await stream.send(hello(session or secrets.token_hex(8), **fields))
@@ -396,3 +396,37 @@ async def test_canvas_of_many_nodes_is_counted_whole(client: Client) -> None:
         (Node.STATE_OPEN, 1),
     ]
     assert [(each.node_count, each.waiting.reason) for each in answer.waiting] == [(5000, W.REASON_NO_WORKER)]
+
+
+async def test_times_of_what_is_run_again(client: Client, channel: grpc.aio.Channel) -> None:
+    """What a canvas takes over keeps its times; what it runs again has new ones."""
+
+    def first_fails(assignment: work.Assignment) -> work.Outcome:
+        if assignment.signature.task == "add":
+            return done(assignment)
+        outcome = work.Outcome()
+        outcome.error.type = "builtins.ValueError"
+        return outcome
+
+    old = await submit(client, chain(sig("add"), sig("tsum")))
+    async with connected(channel) as worker:
+        await worker.frame(credit_count=3)
+        await worker.report(await worker.take(1))
+        await worker.report((await worker.take(2))[1:], first_fails)
+        await worker.acknowledged()
+        new = (await client.RetryCanvas(pb.RetryCanvasRequest(canvas_id=old))).submitted.canvas_id
+        waiting = await node_of(client, f"{new}-1")
+        await worker.report((await worker.take(3))[2:])
+        await worker.acknowledged()
+
+    before, taken = [await node_of(client, f"{each}-0") for each in (old, new)]
+    failed, again = [await node_of(client, f"{each}-1") for each in (old, new)]
+    assert before.HasField("ready_time")
+    assert (taken.ready_time, taken.start_time, taken.finish_time) == (
+        before.ready_time,
+        before.start_time,
+        before.finish_time,
+    )
+    assert not waiting.HasField("ready_time") or waiting.state != Node.STATE_WAITING
+    assert failed.ready_time.ToMilliseconds() < again.create_time.ToMilliseconds() + 1
+    assert again.ready_time.ToMilliseconds() >= again.create_time.ToMilliseconds()

@@ -8,7 +8,9 @@ from importlib.metadata import EntryPoint, entry_points
 import pytest
 
 from gesso.cli import program
+from gesso.cli.canvases import State
 from gesso.cli.exits import CommandError, Exit
+from gesso.listing import STATES
 
 COMMANDS = {
     "cancel", "dead", "dev", "doctor", "graph", "limit", "limits", "list", "queues", "result", "retry", "server",
@@ -82,3 +84,8 @@ def test_exit_codes_stay() -> None:
 
     assert codes == {"OK": 0, "FAILED": 1, "REFUSED": 2, "UNREACHABLE": 3, "TIMEOUT": 4, "INTERRUPTED": 130}
     assert CommandError("No.").code is Exit.REFUSED
+
+
+def test_states_of_a_list_are_the_contract_s() -> None:
+    """What `gesso list --state` takes is what a canvas can be in."""
+    assert [state.name for state in State] == list(STATES)
