@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from gesso_server.ids import CanvasId, NodeRef, Trace
 from gesso_server.store.arguments import loan_args, nodes_args, number_arg
