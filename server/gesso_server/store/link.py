@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import hiredis
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -22,7 +22,7 @@ from redis.exceptions import ResponseError
 from gesso_server.store.errors import StoreBehind
 from gesso_server.store.library import Library
 from gesso_server.store.location import Endpoint
-from gesso_server.store.packing import packing_pool
+from gesso_server.store.wire import Wire
 
 CALL_TIMEOUT_S = 10.0
 """How long one call may take; the slowest script takes some milliseconds."""
@@ -38,14 +38,16 @@ class Link:
         """Prepare connections; none is opened before the first call."""
         self.endpoint = endpoint
         self._url = url
-        pool = packing_pool(
+        pool = BlockingConnectionPool.from_url(
             url, max_connections=_CONNECTIONS, timeout=CALL_TIMEOUT_S, socket_timeout=CALL_TIMEOUT_S,
             socket_connect_timeout=CALL_TIMEOUT_S, retry=Retry(NoBackoff(), 0), retry_on_error=[],
         )  # fmt: skip
         self.redis: Redis = Redis(connection_pool=pool)
+        self._wire = Wire(self._connected, CALL_TIMEOUT_S)
 
     async def close(self) -> None:
         """Close every connection; calls under way fail."""
+        self._wire.close()
         await self.redis.aclose()
         await self.redis.connection_pool.disconnect()
 
@@ -58,6 +60,16 @@ class Link:
         made: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         return made
 
+    async def _connected(self) -> AbstractConnection:
+        connection = self.connection(CALL_TIMEOUT_S)
+        try:
+            with Cancellable():
+                await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
     async def load(self, library: Library) -> None:
         """See to it that the server has the library."""
         try:
@@ -68,7 +80,7 @@ class Link:
 
     async def fcall(self, name: str, key: str, args: Sequence[bytes | str | int]) -> Any:
         """Call a function."""
-        return await execute(self.redis, "FCALL", name, 1, key, *args)
+        return await self._wire.call("FCALL", name, 1, key, *args)
 
     async def fcall_replicated(
         self, name: str, key: str, args: Sequence[bytes | str | int], replicas: int
