@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import uuid4
+from secrets import token_hex
 
 from gesso.canvas import Canvas, wire
 from gesso.canvas.sender import Route
@@ -69,7 +69,7 @@ def submission_of(message: canvas_pb2.Canvas, *, deadline: Timeout = None) -> pb
     request = current_request.get()
     made = pb.SubmitCanvasRequest(
         canvas=message,
-        request_id=uuid4().hex,
+        request_id=token_hex(16),
         traceparent=trace.traceparent,
         tracestate=trace.tracestate,
         baggage=trace.baggage,

@@ -8,12 +8,12 @@ caller has goes on.
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 from opentelemetry import trace
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.trace import INVALID_SPAN, NoOpTracerProvider, ProxyTracerProvider, Span, SpanKind
 
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
@@ -23,6 +23,7 @@ __all__ = ["TraceContext", "current_trace", "submitted", "submitting"]
 STATE_BYTES = 512
 """The most that the contract takes as `tracestate`."""
 _BAGGAGE = W3CBaggagePropagator()
+_UNTRACED = nullcontext(INVALID_SPAN)
 
 
 class TraceContext(NamedTuple):
@@ -49,9 +50,15 @@ def current_trace() -> TraceContext:
     return TraceContext(parent, state if len(state.encode()) <= STATE_BYTES else "", baggage)
 
 
+def submitting() -> AbstractContextManager[Span]:
+    """Be a submission, for as long as the context lasts. In a program that traces nothing the span is none."""
+    if isinstance(trace.get_tracer_provider(), (ProxyTracerProvider, NoOpTracerProvider)):
+        return _UNTRACED  # OpenTelemetry's own way to the same takes a fifth of a submission's time
+    return _span()
+
+
 @contextmanager
-def submitting() -> Generator[Span, None, None]:
-    """Be a submission, for as long as the context lasts."""
+def _span() -> Generator[Span, None, None]:
     with trace.get_tracer("gesso").start_as_current_span("submit", kind=SpanKind.PRODUCER) as span:
         yield span
 

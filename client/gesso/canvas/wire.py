@@ -130,10 +130,9 @@ class _Writer:
         """Write an element, to which `given` was handed down."""
         if depth > MAX_DEPTH:
             raise ValueError(f"A canvas is at most {MAX_DEPTH} deep.")
-        if type(canvas) is Signature and not canvas.options and not given:
-            self._signature(canvas, out.signature, given)  # nearly all there are
-            return
         match canvas:
+            case _ if type(canvas) is Signature:  # nearly all there are, and asking for the others takes time
+                self._signature(canvas, out.signature, self._merged(canvas.options, given))
             case Chain():
                 self._chain(canvas, out, given, path, depth)
             case Group():
@@ -245,15 +244,16 @@ class _Writer:
     # --- what every element may have -------------------------------------------------------
 
     def _links(self, canvas: Canvas, out: pb.Canvas, depth: int) -> None:
-        inside = (
-            self
-            if self._opened is None
-            else _Writer(self._encoding, self._error_links_on_header, None, self._route)
-        )
-        for one in canvas.options.get("link", ()):
-            inside.write(one, out.links.add(), {}, "", depth + 1)
-        for one in canvas.options.get("link_error", ()):
-            inside.write(one, out.error_links.add(), {}, "", depth + 1)
+        links, error_links = canvas.options.get("link", ()), canvas.options.get("link_error", ())
+        if links or error_links:
+            whole = self._opened is None
+            inside = (
+                self if whole else _Writer(self._encoding, self._error_links_on_header, None, self._route)
+            )
+            for one in links:
+                inside.write(one, out.links.add(), {}, "", depth + 1)
+            for one in error_links:
+                inside.write(one, out.error_links.add(), {}, "", depth + 1)
         if isinstance(canvas, Signature):
             write_stamps(opts.stamps_in(canvas.options), out.stamps)
 

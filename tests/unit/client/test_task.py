@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import pickle
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, assert_type
 
 import pytest
@@ -121,6 +122,27 @@ def test_arguments_are_checked_when_it_is_sent(
     with pytest.raises(TypeError, match=r"add\(\) takes \(x: 'int', y: 'int' = 0\)"):
         add.delay(*args, **kwargs)
     assert not app.sent
+
+
+def _defaulted(_x: int, _y: int = 0, /, _z: int = 0) -> None: ...
+def _any_number(_x: int, *_more: int, _y: int = 0) -> None: ...
+def _one_named(_x: int, *, _y: int) -> None: ...
+def _named(*_args: int, _y: int = 0, **_more: int) -> None: ...
+
+
+@pytest.mark.parametrize("function", [_defaulted, _any_number, _one_named, _named, lambda: None])
+@pytest.mark.parametrize("count", range(5))
+def test_arguments_fit_when_python_says_so(app: Recorder, function: Callable[..., None], count: int) -> None:
+    """A function is sent as many arguments without names as it could be called with, and no others."""
+    task = app.task(name=f"fits-{count}")(function)
+    args = tuple(range(count))
+    try:
+        inspect.signature(function).bind(*args)
+    except TypeError:
+        with pytest.raises(TypeError):
+            task.delay(*args)
+    else:
+        task.delay(*args)
 
 
 def test_typing_false_sends_anything(app: Recorder) -> None:
