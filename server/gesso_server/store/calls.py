@@ -69,6 +69,17 @@ class PermitDelivery(NamedTuple):
     """The version of the account that the home knows."""
 
 
+class Deeds(NamedTuple):
+    """What a call has done, for metrics, as it was read: few look at it."""
+
+    counts: Sequence[bytes | int] = ()
+    """A word of `scripts/lib/call.lua` and how often, and so on."""
+    waits: Sequence[int] = ()
+    """For how many ms what it granted had waited and how many tasks that were, and so on."""
+    took: Sequence[int] = ()
+    """How many ms canvases took that it ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Duties:
     """What a call leaves for its caller to see to."""
@@ -87,6 +98,7 @@ class Duties:
     """Of the call, among those of the coordinator on the partition."""
     rolled_back: bool = False
     """Whether the store has forgotten a call that it had answered."""
+    deeds: Deeds = field(default_factory=Deeds)
 
 
 class TokenRef(NamedTuple):
@@ -107,6 +119,10 @@ class Reported(NamedTuple):
     delay_ms: int = 0
     extra: str = ""
     """For a retry how many times at the most; for a value or a replacement what is to be added, see the script."""
+    error: str = ""
+    """The type of the error, for metrics; empty for none."""
+    run_seconds: float | None = None
+    """How long it ran, for metrics, if that is known and wanted."""
 
 
 class Grant(NamedTuple):

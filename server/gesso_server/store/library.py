@@ -19,6 +19,7 @@ _PARTS = (
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
     "cancel", "naming", "list", "revocations", "tasks", "limits", "rerun", "dead", "fleet", "ended", "standing",
+    "amounts",
 )  # fmt: skip
 
 

@@ -55,6 +55,7 @@ from gesso_server.store.replies import (
     looked_of,
     rerun_answer,
 )
+from gesso_server.store.standing import PartitionStanding
 
 
 class Partition:
@@ -163,7 +164,7 @@ class Partition:
             args += token
         for token in frame.returned:
             args += token
-        for token, kind, blob, delay_ms, extra in frame.reported:
+        for token, kind, blob, delay_ms, extra, *_ in frame.reported:
             args += (*token, kind, blob, delay_ms, extra)
         status, answers, items, contexts, more, own = await self._call("exchange", self._key, args)
         return Exchanged(
@@ -451,6 +452,10 @@ class Partition:
             )
             for queue, waiting, running, sessions, paused, oldest, unknown, entered, delivered, ended in found
         ]  # fmt: skip
+
+    async def standing(self, namespace: str, queues: Sequence[str]) -> PartitionStanding:
+        """Return how much the partition has of what. `queues` are at most 1000."""
+        return PartitionStanding.parse(await self._call("amounts", self._key, [namespace, *queues]), queues)
 
     async def workers(self, namespace: str, *, behind: str, most: int) -> list[WorkerStanding]:
         """Return sessions by id, those after the id `behind`."""

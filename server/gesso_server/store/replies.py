@@ -10,6 +10,7 @@ from gesso_server.store.calls import (
     Accepted,
     AccountNews,
     CanvasContext,
+    Deeds,
     Duties,
     Ended,
     EndedNode,
@@ -45,7 +46,7 @@ def optional_number(text: bytes | None) -> int | None:
 
 def duties_of(reply: list[Any]) -> Duties:
     """Read what a caller must see to."""
-    wakes, ends, work, news, deliveries, due, spans, number, back = reply
+    wakes, ends, work, news, deliveries, due, spans, number, back, deeds = reply
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
         [Ended(CanvasId(canvas_id.decode()), index, looked_node(node)) for canvas_id, index, node in ends],
@@ -59,6 +60,7 @@ def duties_of(reply: list[Any]) -> Duties:
         ],
         number,
         bool(back),
+        Deeds(*deeds),
     )
 
 

@@ -121,6 +121,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   local done = 0
   for _, sid in ipairs(redis.call('ZRANGEBYSCORE', keys.sessions(K), '-inf', call.now, 'LIMIT', 0, 1)) do
     leases.drop_session(call, sid, nil, function(canvas, node) reports.overrun(call, canvas, node, ARGV[3]) end)
+    call_state.tell(call, 'lapse', 1)
     done = SLICE
   end
   done = math.max(done, wake_due(call, ARGV[3]), expire(call), end_overdue(call))

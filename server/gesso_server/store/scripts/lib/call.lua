@@ -23,7 +23,21 @@ function call_state.begin(K, caller)
   local coordinator, known = string.match(caller, '^(%S*) ?(%d*)$')
   return {K = K, coordinator = coordinator, known = tonumber(known) or 0, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}}
+    deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}, tally = {}, waits = {}, took = {}}
+end
+
+-- Add to what the call tells its coordinator that it has done: final state letters of tasks, `canvas` and such a letter,
+-- grant, retry, crash (an attempt was lost with its process), return (came back without blame), overrun (past its limit),
+-- lapse (a session whose lease in the partition ended).
+function call_state.tell(call, what, n) call.tally[what] = (call.tally[what] or 0) + n end
+
+local function pairs_of(numbers)
+  local flat = {}
+  for key, n in pairs(numbers) do
+    flat[#flat + 1] = key
+    flat[#flat + 1] = n
+  end
+  return flat
 end
 
 -- Count the call. One that was answered was counted, so the count is behind what the coordinator knows only if the store has
@@ -58,8 +72,10 @@ end
 -- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
 -- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list,
 -- what accounts say to the homes of their limits (name, epoch, version, granted, back, unused, want), what homes say to accounts (name,
--- partition, epoch, granted, version heard), in how many ms something is due that this call has set, -1 for nothing, and whose
--- spans are to be told (canvas, indexes separated by spaces); the number of the call, and 1 if the store has gone back.
+-- partition, epoch, granted, version heard), in how many ms something is due that this call has set, -1 for nothing, whose
+-- spans are to be told (canvas, indexes separated by spaces); the number of the call, and 1 if the store has gone back;
+-- for metrics what it did (a word as call_state.tell has it, how often, ...), how long what it granted had waited (ms, how
+-- many tasks, ...), and how long canvases took that it ended (ms).
 function call_state.finish(call)
   graph.settle(call)
   dead.cancel_broken(call)
@@ -69,5 +85,6 @@ function call_state.finish(call)
   canvases.flush(call)
   local number, back = count(call)
   return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K)), call.messages, call.deliveries,
-    call.due and math.max(0, call.due - call.now) or -1, spans(call), number, back}
+    call.due and math.max(0, call.due - call.now) or -1, spans(call), number, back,
+    {pairs_of(call.tally), pairs_of(call.waits), call.took}}
 end

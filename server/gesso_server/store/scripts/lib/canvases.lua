@@ -135,6 +135,9 @@ function canvases.flush(call)
           if not last or (last.state ~= 'S' and last.state ~= 'I') then state = 'F' end
         end
         redis.call('HSET', meta, 'state', state, 'finished', call.now)
+        local ended = 'canvas ' .. state
+        call.tally[ended] = (call.tally[ended] or 0) + 1
+        call.took[#call.took + 1] = call.now - canvas.created
         redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
         if m[3] and m[3] ~= '' then redis.call('ZREM', keys.deadlines(call.K), cid) end
         canvases.forget(call, cid)

@@ -14,6 +14,7 @@ local function finish(call, canvas, node, state, cause)
   node.finish = call.now - canvas.created
   nodes.touch(call, canvas.id, node)
   canvases.count(call, canvas, node.index)
+  if not node.join then call.tally[state] = (call.tally[state] or 0) + 1 end
   if canvas.told then canvases.tell_span(call, canvas, node) end
   local agenda = call.agenda
   agenda[#agenda + 1] = {canvas = canvas, node = node}

@@ -131,7 +131,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       local room = limit and limits.room(call, limit, most - served) or most - served
       local slice = nodes.run(first, count, stride, room)
       nodes.prefetch(call, canvas.id, slice)
-      local taken = 0
+      local taken, begun = 0, 0
       granted.scanned = granted.scanned + #slice
       for _, index in ipairs(slice) do
         local node = nodes.get(call, canvas.id, index)
@@ -147,13 +147,17 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
           else
             if limit then limits.take(call, limit, canvas, node) end
             grant(call, session, canvas, node, granted, since)
-            served = served + 1
+            served, begun = served + 1, begun + 1
           end
         end
         taken = taken + 1
         if granted.stop then break end
       end
       queues.count(call, canvas.ns, queue, 'w', -taken)
+      if begun > 0 then
+        local waited = math.max(0, call.now - tonumber(since))
+        call.waits[waited] = (call.waits[waited] or 0) + begun
+      end
       if taken < count then
         redis.call('LPUSH', list, table.concat({lane_id, first + taken * stride, count - taken, stride, since}, ':'))
       end
@@ -237,6 +241,7 @@ function leases.lease(call, session, want)
     queues.count(call, session.ns, level.queue, 'o', served)
     got = got + served
   end
+  if #granted.items > 0 then call_state.tell(call, 'grant', #granted.items) end
   call.short = got < want and not granted.stop and not granted.more
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
   redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '),
@@ -327,6 +332,7 @@ function leases.worn_out(node) return node.deliveries - node.failures >= MAX_DEL
 -- that is delivered at most once.
 function leases.release(call, canvas, node, crashed)
   if not HELD[node.state] then return end
+  call_state.tell(call, crashed and 'crash' or 'return', 1)
   leases.unfence(call, canvas, node)
   if node.state == 'K' or node.state == 'Q' then return leases.acknowledge(call, canvas, node) end
   if crashed then

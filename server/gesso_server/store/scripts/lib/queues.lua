@@ -2,8 +2,9 @@
 -- paused.
 --
 -- The hash keys.counts has, for each namespace and queue, w<namespace>NUL<queue> tasks that wait, r… tasks that
--- sessions hold, s… sessions that take its tasks, and three that only grow as long as the queue is listed: i… tasks that have
--- come into it, o… tasks that were handed out, e… tasks that were handed out and have ended, or were replaced. A task waits from when it is put into the queue until its turn,
+-- sessions hold, s… sessions that take its tasks, u… those of the waiting ones that are parked (lib/ready.lua), and three that
+-- only grow as long as the queue is listed: i… tasks that have come into it, o… tasks that were handed out, e… tasks that were
+-- handed out and have ended, or were replaced. A task waits from when it is put into the queue until its turn,
 -- parked or not, and while a limit holds it back (lib/limits.lua); one that ended meanwhile is counted until its turn,
 -- too. A call adds up what it does and writes it when it ends. What has come to 0 is removed by sweeps. The sorted
 -- set keys.queues has the queues that have a count or are paused, as namespace NUL queue.
@@ -98,6 +99,9 @@ function queues.counts(K, ns, queue)
   for i = 1, 6 do found[i] = tonumber(texts[i] or 0) end
   return unpack(found)
 end
+
+-- How many tasks of a queue are parked.
+function queues.parked(K, ns, queue) return tonumber(redis.call('HGET', keys.counts(K), 'u' .. member(ns, queue)) or 0) end
 
 -- Whether a queue is paused.
 function queues.paused(K, ns, queue) return redis.call('ZSCORE', keys.levels(K, ns, queue), PAUSED) and true or false end

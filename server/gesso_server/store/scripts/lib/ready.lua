@@ -65,6 +65,7 @@ function ready.unpark(call, session, queue)
         local canvas = canvases.get(call, cid)
         local lane_id, _, count = string.match(entry, '^(%d+):(%d+):(%d+)')
         queues.count(call, session.ns, queue, 'w', -tonumber(count))
+        queues.count(call, session.ns, queue, 'u', -tonumber(count))
         if canvas then ready.insert(call, canvas, canvases.lane(call, canvas, lane_id), entry, tonumber(count), 'LPUSH') end
       end
       redis.call('LTRIM', park, 1000, -1)
@@ -77,6 +78,7 @@ end
 function ready.park(call, canvas, lane, entry)
   redis.call('SADD', keys.parked(call.K, canvas.ns, lane.queue), lane.task)
   redis.call('RPUSH', keys.park(call.K, canvas.ns, lane.queue, lane.task), canvas.id .. ' ' .. entry)
+  queues.count(call, canvas.ns, lane.queue, 'u', tonumber(string.match(entry, '^%d+:%d+:(%d+)')))
   note_pushed(call, canvas.ns, lane.queue, EVERYONE)
 end
 

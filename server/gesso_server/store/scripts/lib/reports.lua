@@ -70,6 +70,7 @@ end
 local function failed_again(call, canvas, node, delay, most)
   node.failures = node.failures + 1
   if most >= 0 and node.failures > most then return graph.finish(call, canvas, node, 'F') end
+  call_state.tell(call, 'retry', 1)
   requeue(call, canvas, node, delay)
 end
 
@@ -125,6 +126,7 @@ end
 function reports.overrun(call, canvas, node, blob)
   local sid = graph.tell_holder(call, canvas, node, true)
   redis.call('HDEL', keys.held(call.K, sid), canvas.id .. ':' .. node.index)
+  call_state.tell(call, 'overrun', 1)
   graph.answered(call, canvas, node) -- or it would be told for as long as its session lives
   reports.outcome(call, canvas.id, node.index, node.deliveries, node.nonce, 'e', blob, 0, '')
 end
