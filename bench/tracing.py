@@ -52,6 +52,7 @@ class Way:
             return {}
         return {
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{receiver}",
+            "OTEL_METRICS_EXPORTER": "none",
             "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
             "OTEL_TRACES_SAMPLER_ARG": self.sampled,
         }
