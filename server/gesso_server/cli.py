@@ -9,6 +9,7 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from wsgiref.types import WSGIApplication
 
 import typer
 
@@ -21,7 +22,7 @@ from gesso_server.store.errors import StoreError, StoreRefused
 from gesso_server.store.location import parse_location, shown
 from gesso_telemetry.current import span_fields
 from gesso_telemetry.logs import LogFormat, LogLevel, log_to_stderr
-from gesso_telemetry.setup import set_up
+from gesso_telemetry.setup import set_up, set_up_metrics
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,15 @@ def command(  # noqa: PLR0913 - an option is an argument here
             envvar="GESSO_ADDRESS", metavar="HOST:PORT", help="Where to listen; port 0 for any free one."
         ),
     ] = f"localhost:{DEFAULT_PORT}",
+    http: Annotated[
+        str | None,
+        typer.Option(
+            envvar="GESSO_HTTP",
+            metavar="HOST:PORT",
+            help="Where to serve /metrics, /healthz and /readyz.",
+            show_default="nowhere",
+        ),
+    ] = None,
     data: Annotated[
         Path,
         typer.Option(envvar="GESSO_DATA", metavar="DIR", help="Where the embedded store keeps its data."),
@@ -152,12 +162,14 @@ def command(  # noqa: PLR0913 - an option is an argument here
     except SettingError as error:
         raise typer.BadParameter(str(error)) from error
     config = ServerConfig(
-        address=address, store=store, data=data, partitions=partitions, insecure=insecure, reflection=reflection,
+        address=address, http=http, store=store, data=data, partitions=partitions, insecure=insecure,
+        reflection=reflection,
         fsync=durability == "fsync", replicas=int(wanted["replicas"] or 0), limits=found.limits, timing=found.timing,
         routes=_routes(route or [], routes), tracing=found.tracing,
     )  # fmt: skip
     set_up("gesso-coordinator")
-    raise typer.Exit(_served(config, output))
+    metrics = set_up_metrics("gesso-coordinator", page=http is not None)
+    raise typer.Exit(_served(config, output, metrics))
 
 
 def _times(lease_seconds: float | None, grace_seconds: float | None) -> list[str]:
@@ -184,7 +196,7 @@ def _routes(lines: list[str], file: Path | None) -> Routes:
         raise typer.BadParameter(str(error)) from error
 
 
-def _served(config: ServerConfig, output: Output) -> int:
+def _served(config: ServerConfig, output: Output, metrics: WSGIApplication | None) -> int:
     """Run a coordinator and return the code to exit with."""
 
     def tell(started: Started) -> None:
@@ -192,7 +204,7 @@ def _served(config: ServerConfig, output: Output) -> int:
         print(line, flush=True)  # noqa: T201 - the one line that a person and a script wait for
 
     try:
-        asyncio.run(run(config, tell))
+        asyncio.run(run(config, tell, metrics))
     except (ListenRefusedError, StoreRefused) as error:
         typer.echo(f"Error: {error}", err=True)
         return REFUSED
@@ -211,9 +223,10 @@ def ready_line(started: Started, config: ServerConfig) -> str:
     kind = "embedded, " if config.store is None else ""
     fsync = facts.appendfsync or "unknown" if facts.appendonly else "none, nothing is kept on disk"
     data = f", data {config.data.absolute()}" if config.store is None else ""
+    pages = f", pages http://{started.http}" if started.http is not None else ""
     return (
         f"coordinator ready: listening on {started.address}, store {shown(started.store)} "
-        f"({kind}{facts.engine} {facts.version}, appendfsync {fsync}){data}"
+        f"({kind}{facts.engine} {facts.version}, appendfsync {fsync}){data}{pages}"
     )
 
 
@@ -224,6 +237,7 @@ def ready_json(started: Started, config: ServerConfig) -> str:
         "event": "coordinator.ready",
         "message": ready_line(started, config),
         "address": started.address,
+        "http": started.http,
         "store": shown(started.store),
         "embedded": config.store is None,
         "engine": facts.engine,

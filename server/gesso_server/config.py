@@ -115,6 +115,8 @@ class ServerConfig:
 
     address: str = f"localhost:{DEFAULT_PORT}"
     """Host and port to listen on; port 0 for any that is free."""
+    http: str | None = None
+    """Host and port of the pages for machines: metrics and health; None for none."""
     store: str | None = None
     """Address of the store, as `store/location.py` says. None for an embedded one."""
     data: Path = Path("gesso-data")

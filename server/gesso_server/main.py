@@ -10,16 +10,21 @@ import signal
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from wsgiref.types import WSGIApplication
 
 from gesso_server.config import Durability, ServerConfig
 from gesso_server.dispatch.coordinator import Coordinator
-from gesso_server.rpc.listener import check_address
+from gesso_server.dispatch.instruments import Instruments, tally_of
+from gesso_server.dispatch.standings import Standings
+from gesso_server.pages import Pages
+from gesso_server.rpc.listener import ListenRefusedError, check_address, check_page_address
 from gesso_server.rpc.server import Server
 from gesso_server.store.embedded import AppendFsync, EmbeddedSettings, EmbeddedStore, default_socket_root
 from gesso_server.store.library import Bounds
 from gesso_server.store.location import Kind
 from gesso_server.store.requirements import StoreFacts, check_store
 from gesso_server.store.store import Store
+from gesso_telemetry.metering import Metering
 from gesso_telemetry.stamped import StampedTracer
 
 _log = logging.getLogger(__name__)
@@ -41,11 +46,19 @@ class Started:
     server: Server
     loops: asyncio.Task[None]
     """Ends only by a fault."""
+    http: str | None = None
+    """Address of the pages, if there are any."""
 
 
 @asynccontextmanager
-async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
+async def serving(
+    config: ServerConfig, metrics: WSGIApplication | None = None
+) -> AsyncGenerator[Started, None]:
     """Serve for as long as the context lasts, and drain at its end.
+
+    Args:
+        config: How.
+        metrics: Serves the page of the process's metrics; None where there is none.
 
     Raises:
         ListenRefusedError: If the address may not, or cannot, be listened on.
@@ -53,6 +66,10 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
         StoreUnavailable: If the store does not answer.
     """
     check_address(config.address, insecure=config.insecure)
+    if config.http is not None:
+        check_page_address(config.http, insecure=config.insecure)
+    metering = Metering.found("gesso.coordinator")
+    tally = tally_of(metering) if metering is not None else None
     async with AsyncExitStack() as stack:
         url = config.store
         embedded: EmbeddedStore | None = None
@@ -64,7 +81,8 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
             embedded = await EmbeddedStore.start(settings)
             stack.push_async_callback(embedded.stop)
             url = embedded.url
-        store = Store(url, secrets.token_hex(8), _bounds(config), replicas=config.replicas)
+        took = tally.called if tally is not None else None
+        store = Store(url, secrets.token_hex(8), _bounds(config), replicas=config.replicas, took=took)
         stack.push_async_callback(store.close)
         await store.open()
         clustered = store.location.kind is Kind.CLUSTER
@@ -78,19 +96,50 @@ async def serving(config: ServerConfig) -> AsyncGenerator[Started, None]:
             )
         await store.connect(config.partitions)
         tracer = StampedTracer.found("gesso.coordinator")
-        coordinator = Coordinator(store, config, durability(facts, config.replicas), tracer)
+        coordinator = Coordinator(store, config, durability(facts, config.replicas), tracer, tally)
         server = Server(coordinator)
+        if metering is not None:
+            stack.callback(_metered(metering, coordinator, server).close)
         loops = asyncio.create_task(_loops(coordinator, embedded))
         try:
             address = await server.start()
+            http = await _paged(stack, config, coordinator, metrics)
             yield Started(
-                address=address, store=url, facts=facts[0], coordinator=coordinator, server=server, loops=loops
+                address=address, store=url, facts=facts[0], coordinator=coordinator, server=server, loops=loops,
+                http=http,
             )  # fmt: skip
         finally:
             await server.stop(config.timing.drain)
             await coordinator.ends.settled(_SPANS_S)
             loops.cancel()
             await asyncio.gather(loops, return_exceptions=True)
+
+
+def _metered(metering: Metering, coordinator: Coordinator, server: Server) -> Standings:
+    """Let what a coordinator with a tally does be collected."""
+    standings = Standings(coordinator.store, coordinator.fleet)
+    if coordinator.tally is not None:
+        instruments = Instruments(coordinator.tally, coordinator.registry, standings)
+        instruments.conversations = lambda: server.conversations
+        instruments.rollbacks = lambda: coordinator.rollbacks
+        instruments.register(metering)
+    return standings
+
+
+async def _paged(
+    stack: AsyncExitStack, config: ServerConfig, coordinator: Coordinator, metrics: WSGIApplication | None
+) -> str | None:
+    """Serve the pages until the stack ends, if they are asked for; return their address."""
+    if config.http is None:
+        return None
+    pages = Pages(lambda: not coordinator.draining, metrics)
+    try:
+        address = pages.start(*check_page_address(config.http, insecure=config.insecure))
+    except OSError as error:
+        message = f"{config.http} cannot be listened on: {error.strerror or error}"
+        raise ListenRefusedError(message) from error
+    stack.push_async_callback(asyncio.to_thread, pages.stop)
+    return address
 
 
 async def _loops(coordinator: Coordinator, embedded: EmbeddedStore | None) -> None:
@@ -100,7 +149,9 @@ async def _loops(coordinator: Coordinator, embedded: EmbeddedStore | None) -> No
             group.create_task(embedded.run())
 
 
-async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
+async def run(
+    config: ServerConfig, ready: Callable[[Started], None], metrics: WSGIApplication | None = None
+) -> None:
     """Serve until SIGTERM or SIGINT; `ready` is told when everything is up. A second signal ends at once."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -112,7 +163,7 @@ async def run(config: ServerConfig, ready: Callable[[Started], None]) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    async with serving(config) as started:
+    async with serving(config, metrics) as started:
         ready(started)
         stop_wait = asyncio.create_task(stopping.wait())
         await asyncio.wait([stop_wait, started.loops], return_when=asyncio.FIRST_COMPLETED)

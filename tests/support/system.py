@@ -142,6 +142,8 @@ class Coordinator:
     address: str
     store: str
     program: Program
+    http: str = ""
+    """Where its pages are, if it has any."""
 
     def resident_bytes(self) -> int:
         """Return how much memory it takes, its store not counted."""
@@ -234,7 +236,9 @@ class System:
             "--output", "json", *(word for text in (*self.settings, *settings) for word in ("--set", text)),
         )  # fmt: skip
         told = json.loads(program.line('"coordinator.ready"'))
-        return Coordinator(address=told["address"], store=told["store"], program=program)
+        return Coordinator(
+            address=told["address"], store=told["store"], program=program, http=told["http"] or ""
+        )
 
     def worker(
         self,

@@ -27,7 +27,7 @@ from gesso.app import App
 from gesso.log import task_fields
 from gesso_telemetry.current import span_fields
 from gesso_telemetry.logs import LogLevel, log_to_stderr
-from gesso_telemetry.setup import flush, set_up
+from gesso_telemetry.setup import flush, set_up, set_up_metrics
 from gesso_telemetry.stamped import StampedTracer
 from gesso_worker import forks
 from gesso_worker.blame import BlamePage, record_count
@@ -35,6 +35,7 @@ from gesso_worker.connection import Connection, CoordinatorRefused
 from gesso_worker.inputs import InputReader
 from gesso_worker.lifeline import Farewell, Note, Orders, Ready, Refused, Retirement, Unloadable, note_line
 from gesso_worker.loading import LoadError, load_app
+from gesso_worker.metrics import RunMetrics
 from gesso_worker.runner import Runner
 from gesso_worker.session import Session
 
@@ -108,6 +109,7 @@ class ChildProcess:
             orders, runner.task_names(), runner, page, wake=self._connection.wake, tell=lifeline.tell
         )
         self._session.limits = runner.limits()
+        self._session.metrics = RunMetrics.found(frozenset(runner.task_names()), orders.config.threads)
         self._serving = self._loop.create_task(self._connection.run(self._session), name="connection")
         self._ready_told = False
 
@@ -184,6 +186,7 @@ def main() -> int:
         lifeline.tell(Unloadable(reason=str(error)))
         return 1
     set_up("gesso-worker")
+    set_up_metrics("gesso-worker")
     forks.register()
     # After the user's module, so that a set-up of its own stands.
     log_to_stderr(LogLevel.INFO, orders.config.log_format, _known)

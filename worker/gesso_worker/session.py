@@ -44,6 +44,7 @@ from gesso_worker.frames import (
 from gesso_worker.job import Job
 from gesso_worker.lifeline import Condemned, Limited, Note, Orders, Retirement
 from gesso_worker.limits import limits_of
+from gesso_worker.metrics import RunMetrics
 from gesso_worker.requests import request_of
 from gesso_worker.slots import Runs, Slots
 from gesso_worker.token import Token
@@ -62,6 +63,7 @@ class Session:
         wants_new_stream: Whether the stream that is open is to be left for another.
         welcomed: Whether any coordinator has ever welcomed it.
         limits: What its tasks declare.
+        metrics: Counts what ran; None where nobody looks at it.
         abandoned: Whether tasks were reported as cut short that still run.
     """
 
@@ -87,6 +89,7 @@ class Session:
         self.wants_new_stream = False
         self.welcomed = False
         self.limits: Sequence[Limit] = ()
+        self.metrics: RunMetrics | None = None
         self.abandoned = False
         self._orders = orders
         self._tasks = tasks
@@ -154,6 +157,8 @@ class Session:
             self._credits.observe(job.run_seconds)
             self._ledger.finish(job, outcome)
             self._ran_count += 1
+            if self.metrics is not None:
+                self.metrics.ended(job, outcome)
         if not self._leaving and self._is_worn_out():
             self.leave()
         now = time.monotonic()

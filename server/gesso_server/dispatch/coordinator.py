@@ -28,6 +28,7 @@ from gesso_server.dispatch.session import Session, SessionLostError
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.dispatch.submission import Submissions
 from gesso_server.dispatch.sweeper import Sweepers
+from gesso_server.dispatch.tally import Tally
 from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
@@ -54,7 +55,12 @@ class Coordinator:
     """One coordinator on one store."""
 
     def __init__(
-        self, store: Store, config: ServerConfig, durability: Durability, tracer: StampedTracer | None = None
+        self,
+        store: Store,
+        config: ServerConfig,
+        durability: Durability,
+        tracer: StampedTracer | None = None,
+        tally: Tally | None = None,
     ) -> None:
         """Prepare to run.
 
@@ -63,6 +69,7 @@ class Coordinator:
             config: How to run.
             durability: How safe an accepted canvas is.
             tracer: Tells spans; None for none.
+            tally: Counts what is done; None where nobody looks at it.
         """
         self.store = store
         self.config = config
@@ -76,6 +83,7 @@ class Coordinator:
         self._desk.rolled_back = self._rolled_back
         self.rollbacks = 0
         """How often the store was seen to have forgotten what it had acknowledged."""
+        self._desk.tally = self.tally = tally
         self.tracer = tracer
         self.traces = CanvasTraces(tracer, config.tracing)
         self.ends = Ends(with_bodies=bool(config.tracing.stamps))
@@ -127,8 +135,10 @@ class Coordinator:
         """
         lease_ms = self.config.timing.lease // _MS
         for partition in self.store.partitions if hello.overran else ():
-            for duties in await end_overran(partition, hello):
-                self._desk.see_to(partition, duties)
+            for frame, reply in await end_overran(partition, hello):
+                self._desk.see_to(partition, reply.duties)
+                if self.tally is not None:
+                    self.tally.settled(frame, reply)
         welcomes = await asyncio.gather(
             *(partition.hello(hello, lease_ms=lease_ms) for partition in self.store.partitions)
         )
@@ -140,6 +150,7 @@ class Coordinator:
         session = Session(
             hello.id, hello.namespace, tuple(hello.queues), self.store.partitions, self._called, standstill
         )
+        session.tally = self.tally
         session.others_idle = lambda it, number: self.registry.another_idle(it, number) is not None
         session.hand_on = self._hand_on
         self.registry.add(session)

@@ -11,7 +11,7 @@ from typing import Final
 from gesso.v1 import worker_service_pb2 as pb
 from gesso.v1.task_error_pb2 import TaskError
 from gesso_server.ids import CanvasId, partition_of
-from gesso_server.store.calls import Duties, Frame, Hello, Reported, SessionId
+from gesso_server.store.calls import Exchanged, Frame, Hello, Reported, SessionId
 from gesso_server.store.partition import Partition
 
 TIME_LIMIT: Final = "gesso.TimeLimitExceeded"
@@ -22,17 +22,17 @@ OVERRAN = pb.Outcome(
 """The outcome."""
 
 
-async def end_overran(partition: Partition, hello: Hello) -> list[Duties]:
-    """End what dead processes were killed for, before their sessions go; return what is to be seen to.
+async def end_overran(partition: Partition, hello: Hello) -> list[tuple[Frame, Exchanged]]:
+    """End what dead processes were killed for, before their sessions go; return what was said and answered.
 
     Repeating it changes nothing.
     """
-    duties = []
+    said = []
     for session, tokens in hello.overran:
         ours = [token for token in tokens if partition_of(CanvasId(token.canvas_id)) == partition.number]
         if ours:
-            frame = Frame(reported=[Reported(token, "e", OVERRAN) for token in ours])
+            frame = Frame(reported=[Reported(token, "e", OVERRAN, error=TIME_LIMIT) for token in ours])
             # No session has epoch 0, so the call only applies the reports.
             dead = SessionId(session=session, epoch=0)
-            duties.append((await partition.exchange(dead, 0, frame, want=0, others_idle=False)).duties)
-    return duties
+            said.append((frame, await partition.exchange(dead, 0, frame, want=0, others_idle=False)))
+    return said

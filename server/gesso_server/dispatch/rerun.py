@@ -72,8 +72,10 @@ class Reruns:
             trace, root = self._submissions.traces.begin("", new_id, again=begun.trace)
             new = await self._staged(partition, namespace, canvas_id, request_id, (begun, new_id, trace))
         accepted, duties = await partition.submit_rerun(new)
-        if root is not None and isinstance(accepted, Accepted) and accepted.canvas_id == new_id:
-            root.end()
+        if isinstance(accepted, Accepted) and accepted.canvas_id == new_id:
+            self._desk.accepted(accepted)
+            if root is not None:
+                root.end()
         self._desk.see_to(partition, duties)
         return await self._answer(partition, namespace, canvas_id, accepted)
 

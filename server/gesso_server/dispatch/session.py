@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gesso_server.dispatch.standstill import Standstill
+from gesso_server.dispatch.tally import Tally
 from gesso_server.ids import CanvasId, partition_of
 from gesso_server.store.calls import (
     Accepted,
@@ -103,6 +104,8 @@ class Session:
         self.hand_on: Callable[[Session, int], None] = lambda _session, _partition: None
         """Lets another session ask a partition for work in its place."""
         self.standstill = standstill
+        self.tally: Tally | None = None
+        """Counts what is reported; None where nobody looks at it."""
         self._partitions = partitions
         self._called = called
         self._hungry = {partition.number for partition in partitions}
@@ -166,6 +169,11 @@ class Session:
             elif reply is not None:
                 self._lost = True
             return answer
+
+    @property
+    def slots(self) -> int:
+        """How many tasks the worker runs at one time."""
+        return self.standstill.slots
 
     @property
     def _full(self) -> bool:
@@ -264,6 +272,8 @@ class Session:
         """Take everything that has come, and call the partitions that it concerns."""
         self._take_granted(out)
         incoming, self._inbox = self._inbox, []
+        if self.tally is not None:
+            self.tally.frames += len(incoming)
         self._room.set()
         frames: dict[int, Frame] = {}
         for frame in incoming:
@@ -328,6 +338,8 @@ class Session:
                 self._hungry.discard(number)
             self._seqs[number] += 1
             reply = await self._repeat(partition, frame, want)
+        if self.tally is not None:
+            self.tally.settled(frame, reply)
         tokens = [*frame.started, *frame.returned, *(reported.token for reported in frame.reported)]
         for token, answer in zip(tokens, reply.answers, strict=True):
             if answer != "A":

@@ -21,7 +21,7 @@ class Standstill:
             slots: How many tasks the worker runs at one time.
             limit: How long it may do nothing.
         """
-        self._slots = slots
+        self.slots = slots
         self._limit_s = limit.total_seconds()
         self._waiting: dict[tuple[str, int], TokenRef] = {}
         self._running: set[tuple[str, int]] = set()
@@ -58,7 +58,7 @@ class Standstill:
         Args:
             now: The time, by `time.monotonic`. It counts from the first call after the worker's last deed.
         """
-        if not self._waiting or len(self._running) >= self._slots:
+        if not self._waiting or len(self._running) >= self.slots:
             self._since = None
             return []
         if self._since is None:

@@ -177,6 +177,7 @@ class Submissions:
         await self.names.keep(submission.namespace, accepted.canvas_id, plan)
         if root is not None and not accepted.known:
             root.end()
+        self._desk.accepted(accepted)
         self._desk.see_to(partition, accepted.duties)
         return accepted
 

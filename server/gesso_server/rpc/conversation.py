@@ -30,6 +30,9 @@ class Conversations:
         self._limit = coordinator.config.limits.calls_per_conversation
         self._open: set[_Conversation] = set()
 
+    def __len__(self) -> int:
+        return len(self._open)
+
     def drain(self) -> None:
         """Ask every client to move to another coordinator."""
         for conversation in self._open:

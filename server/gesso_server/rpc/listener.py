@@ -32,6 +32,26 @@ def check_address(address: str, *, insecure: bool) -> None:
         raise ListenRefusedError(message)
 
 
+def check_page_address(address: str, *, insecure: bool) -> tuple[str, int]:
+    """Return host and port of an address that pages may be served at, which tell much and change nothing.
+
+    Raises:
+        ListenRefusedError: As `check_address`.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
+        message = f"An address is HOST:PORT, such as localhost:9365, not {address!r}."
+        raise ListenRefusedError(message)
+    host = host.strip("[]")
+    if not insecure and not is_loopback(address):
+        message = (
+            f"{address} can be reached from other machines, and whoever reaches it can read the names of queues and "
+            "how much is done. Serve the pages on localhost, or say --insecure if something keeps others out."
+        )
+        raise ListenRefusedError(message)
+    return host, int(port)
+
+
 def is_loopback(address: str) -> bool:
     """Whether nobody but this machine can reach an address."""
     host = address.rpartition(":")[0].strip("[]")

@@ -53,9 +53,10 @@ class Reports:
         if not is_span(outcome.run_duration):
             outcome.ClearField("run_duration")  # a clock that went wrong is no reason to lose a result
         try:
-            return await self._reported(token, outcome)
+            report = await self._reported(token, outcome)
         finally:
             self._holdings.forget(token)
+        return report if self._coordinator.tally is None else _measured(report, outcome)
 
     def returned(self, token: TokenRef) -> None:
         """Take note that an attempt was given back unstarted."""
@@ -130,7 +131,7 @@ class Reports:
         failed = pb.Outcome(worker=outcome.worker, run_duration=outcome.run_duration)
         failed.error.type = name
         failed.error.message = text
-        return Reported(token, "e", failed.SerializeToString())
+        return Reported(token, "e", failed.SerializeToString(), error=name)
 
     async def _extended(self, token: TokenRef, outcome: pb.Outcome) -> Reported:
         try:
@@ -178,6 +179,16 @@ class Reports:
             )
         await extensions.bear(ref.canvas_id, elements.take_stamps())
         return "\n".join(line for line in lines if line)
+
+
+def _measured(report: Reported, outcome: pb.Outcome) -> Reported:
+    """Return a report with what metrics tell of it."""
+    error = report.error
+    if not error and report.kind in {"e", "y"}:
+        error = outcome.retry.error.type if outcome.HasField("retry") else outcome.error.type
+    ran = outcome.run_duration
+    seconds = ran.seconds + ran.nanos / 1e9 if outcome.HasField("run_duration") else None
+    return report._replace(error=error, run_seconds=seconds)
 
 
 def _shows_a_state(outcome: pb.Outcome) -> bool:

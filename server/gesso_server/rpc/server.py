@@ -112,6 +112,11 @@ class Server:
         await self._say(health_pb2.HealthCheckResponse.SERVING)
         return f"{config.address.rpartition(':')[0]}:{port}"
 
+    @property
+    def conversations(self) -> int:
+        """How many clients' conversations are open."""
+        return len(self._conversations)
+
     async def stop(self, grace: timedelta) -> None:
         """Ask every stream to move to another coordinator, wait for that up to `grace`, and close."""
         await self._say(health_pb2.HealthCheckResponse.NOT_SERVING)

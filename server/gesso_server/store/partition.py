@@ -53,6 +53,7 @@ from gesso_server.store.replies import (
     known_canvas,
     looked_canvas,
     looked_of,
+    renewed_of,
     rerun_answer,
 )
 from gesso_server.store.standing import PartitionStanding
@@ -192,15 +193,7 @@ class Partition:
 
     async def renew(self, sessions: Sequence[str], *, lease_ms: int) -> Renewed:
         """Extend leases; return the sessions whose lease had ended, and what the others are still to be told."""
-        unknown, told = await self._call("renew", self._key, [lease_ms, *sessions])
-        cancelled: dict[str, list[tuple[TokenRef, bool]]] = {}
-        for at in range(0, len(told), 3):
-            session, place, token = (part.decode() for part in told[at : at + 3])
-            canvas_id, _, index = place.partition(":")
-            attempt, nonce, terminate = token.split(" ")
-            found = TokenRef(canvas_id, int(index), int(attempt), nonce), terminate == "1"
-            cancelled.setdefault(session, []).append(found)
-        return Renewed([name.decode() for name in unknown], cancelled)
+        return renewed_of(*await self._call("renew", self._key, [lease_ms, *sessions]))
 
     async def leave(self, session: SessionId, *, grace_ms: int | None) -> Duties:
         """End a session that said goodbye (`grace_ms` None), or leave a broken one that much time to return."""

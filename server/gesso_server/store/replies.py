@@ -19,6 +19,8 @@ from gesso_server.store.calls import (
     Looked,
     LookedCanvas,
     PermitDelivery,
+    Renewed,
+    TokenRef,
     Unfit,
     Wake,
 )
@@ -62,6 +64,18 @@ def duties_of(reply: list[Any]) -> Duties:
         bool(back),
         Deeds(*deeds),
     )
+
+
+def renewed_of(unknown: list[bytes], told: list[bytes]) -> Renewed:
+    """Read the answer to a renewal."""
+    cancelled: dict[str, list[tuple[TokenRef, bool]]] = {}
+    for at in range(0, len(told), 3):
+        session, place, token = (part.decode() for part in told[at : at + 3])
+        canvas_id, _, index = place.partition(":")
+        attempt, nonce, terminate = token.split(" ")
+        found = TokenRef(canvas_id, int(index), int(attempt), nonce), terminate == "1"
+        cancelled.setdefault(session, []).append(found)
+    return Renewed([name.decode() for name in unknown], cancelled)
 
 
 def grant_of(item: list[Any]) -> Grant:

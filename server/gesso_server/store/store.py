@@ -11,10 +11,12 @@ from gesso_server.ids import PARTITION_LIMIT, CanvasId, partition_of
 from gesso_server.store.errors import StoreRefused
 from gesso_server.store.library import Bounds, library
 from gesso_server.store.link import execute
-from gesso_server.store.location import Kind, parse_location
+from gesso_server.store.location import Endpoint, Kind, parse_location, shown
 from gesso_server.store.partition import Partition
 from gesso_server.store.router import Router, translated
 from gesso_server.store.signals import Resumed, Signals, Told
+from gesso_server.store.standing import ServerStanding
+from gesso_server.store.timing import Took, timed
 from gesso_server.store.topology import Topology
 
 CLUSTER_PARTITIONS = 64
@@ -32,6 +34,7 @@ class Store:
         bounds: Bounds = Bounds(),  # noqa: B008  a value
         *,
         replicas: int = 0,
+        took: Took | None = None,
     ) -> None:
         """Prepare connections; nothing is opened before `open`.
 
@@ -40,6 +43,7 @@ class Store:
             coordinator: Id of this coordinator, as its signals bear it.
             bounds: Numbers that the scripts are made with.
             replicas: How many replicas must have a canvas before it is accepted.
+            took: Told how long each call of a function took; None if nobody wants to know.
 
         Raises:
             StoreRefused: If the address is not one.
@@ -49,6 +53,7 @@ class Store:
         self.coordinator = coordinator
         self.partitions: list[Partition] = []
         self._router = Router(self.location, library(bounds), replicas)
+        self._call = self._router.call if took is None else timed(self._router.call, took)
         self._signals = Signals(self._router, (), coordinator)
 
     async def open(self) -> None:
@@ -88,7 +93,7 @@ class Store:
         await self._router.load(self._router.links)
         keys = [f"gesso:{{{number}}}" for number in range(found)]
         self.partitions = [
-            Partition(number, key, self.coordinator, self._router.call) for number, key in enumerate(keys)
+            Partition(number, key, self.coordinator, self._call) for number, key in enumerate(keys)
         ]
         self._signals = Signals(self._router, keys, self.coordinator)
 
@@ -136,6 +141,22 @@ class Store:
         limited = [(int(memory["used_memory"]), int(memory.get("maxmemory", 0))) for memory in memories]
         return max((used / most for used, most in limited if most), default=0.0)
 
+    async def servers(self) -> list[ServerStanding]:
+        """Return how the primaries do.
+
+        Raises:
+            StoreError: If one does not answer.
+        """
+        try:
+            return [
+                ServerStanding.parse(
+                    _server_name(link.endpoint), await execute(link.redis, "INFO", "memory", "commandstats")
+                )
+                for link in self._router.links
+            ]
+        except (RedisError, OSError) as error:
+            raise translated(error) from error
+
     def partition_of(self, canvas_id: CanvasId) -> Partition | None:
         """Return the partition that holds a canvas, None for an id that no canvas of this store has."""
         number = partition_of(canvas_id)
@@ -153,3 +174,9 @@ class Store:
     async def signals(self, told: Told, resumed: Resumed) -> None:
         """Listen to the signals for this coordinator until cancelled."""
         await self._signals.run(told, resumed)
+
+
+def _server_name(endpoint: Endpoint) -> str:
+    """Return what metrics call a server: a socket's path may be another one at each start."""
+    text = shown(str(endpoint))
+    return "local" if text.startswith("unix:") else text
