@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from gesso_server.store.partition import Caller
+from gesso_server.store.inspection import Caller
 
 Took: TypeAlias = Callable[[str, float], None]
 """Told the name of a function and how many seconds a call of it took, whether it succeeded or not."""

@@ -8,7 +8,6 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2 as pb
-from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 
 from gesso_server.config import ServerConfig
 from gesso_server.main import serving
@@ -20,9 +19,12 @@ OPEN = "0.0.0.0:0"
 async def told(address: str) -> set[str]:
     """Return the services that a coordinator tells of."""
     async with grpc.aio.insecure_channel(f"localhost:{address.rpartition(':')[2]}") as channel:
-        call = ServerReflectionStub(channel).ServerReflectionInfo(
-            iter([pb.ServerReflectionRequest(list_services="")])
+        tell = channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+            request_serializer=pb.ServerReflectionRequest.SerializeToString,
+            response_deserializer=pb.ServerReflectionResponse.FromString,
         )
+        call = tell(iter([pb.ServerReflectionRequest(list_services="")]))
         (response,) = [response async for response in call]
     return {service.name for service in response.list_services_response.service}
 

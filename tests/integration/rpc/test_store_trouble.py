@@ -164,7 +164,7 @@ async def until_said(caplog: pytest.LogCaptureFixture, text: str) -> None:
     said = asyncio.Event()
 
     class Listener(logging.Handler):
-        def emit(self, _record: logging.LogRecord) -> None:
+        def emit(self, record: logging.LogRecord) -> None:  # noqa: ARG002
             said.set()
 
     listener = Listener()

@@ -24,11 +24,11 @@ NEXT: Canvas = signature("unit.next", (1,))
 class NoInputs:
     """Every input came with its assignment."""
 
-    def read_from_thread(self, node_id: str, _token: Token) -> Any:
+    def read_from_thread(self, node_id: str, token: Token) -> Any:  # noqa: ARG002
         """Fail."""
         raise AssertionError(node_id)
 
-    async def read(self, node_id: str, _token: Token) -> Any:
+    async def read(self, node_id: str, token: Token) -> Any:  # noqa: ARG002
         """Fail."""
         raise AssertionError(node_id)
 

@@ -57,9 +57,9 @@ async def revoke(rig: Rig, canvas: Canvas, index: int) -> None:
     await rig.settle()
 
 
-async def grown(rig: Rig, *groups: Group) -> tuple[Canvas, Growing]:
+async def grown(rig: Rig, first: Group, *more: Group) -> tuple[Canvas, Growing]:
     """Submit groups that grow, side by side."""
-    canvas = await rig.submit(group(*groups) if len(groups) > 1 else groups[0])
+    canvas = await rig.submit(group(first, *more) if more else first)
     return canvas, rig.coordinator.growing(canvas.id, NAMESPACE, canvas.plan)
 
 
