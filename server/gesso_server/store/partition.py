@@ -44,6 +44,7 @@ from gesso_server.store.calls import (
 from gesso_server.store.errors import QuotaError, StoreUnavailable
 from gesso_server.store.inspection import Caller, Inspection
 from gesso_server.store.limits import Limit, LimitTable
+from gesso_server.store.logs import Logs
 from gesso_server.store.records import StoredNode
 from gesso_server.store.replies import (
     contexts_of,
@@ -69,6 +70,7 @@ class Partition:
         self._counted = 0
         self._call = call
         self.inspection = Inspection(key, call)
+        self.logs = Logs(key, coordinator, call)
 
     @property
     def _coordinator(self) -> str:

@@ -106,6 +106,7 @@ redis.register_function{function_name = '@LIBRARY@_rerun_submit', callback = fun
     redis.call('ZADD', keys.deadlines(K), call.now + tonumber(m[9]), cid)
   end
   redis.call('ZADD', keys.live(K, ns), ARGV[7], cid)
+  log.note_canvas(call, ns, cid)
   redis.call('ZREM', keys.staging(K), cid)
   if ARGV[3] ~= '' then redis.call('SET', keys.rerun(K, ns, ARGV[3]), cid .. ' ' .. ARGV[4], 'PX', ARGV[11]) end
   local canvas = canvases.new(call, {id = cid, ns = ns, state = 'A', created = tonumber(ARGV[7]), watched = false,

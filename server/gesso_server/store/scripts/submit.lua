@@ -80,6 +80,7 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   redis.call('HINCRBY', keys.load(K), ns, open)
   if watched then redis.call('HSET', keys.watchers(K, cid), ARGV[8], call.coordinator) end
   redis.call('ZADD', keys.live(K, ns), call.now, cid)
+  log.note_canvas(call, ns, cid)
   if staged then redis.call('ZREM', keys.staging(K), cid) end
   if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end
   local canvas = canvases.new(call, {id = cid, ns = ns, state = 'A', created = call.now, watched = watched,

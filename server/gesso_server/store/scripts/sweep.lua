@@ -46,7 +46,7 @@ local function remove(call, cid)
   end
   redis.call('UNLINK', meta, keys.lanes(call.K, cid), keys.watchers(call.K, cid), keys.templates(call.K, cid), keys.forgotten(call.K, cid),
     keys.grown(call.K, cid), keys.scattered(call.K, cid), keys.extra(call.K, cid), keys.ids(call.K, cid), keys.starts(call.K, cid),
-    keys.stamps(call.K, cid))
+    keys.stamps(call.K, cid), keys.log(call.K, cid))
   if m[3] then redis.call('ZREM', keys.live(call.K, m[3]), cid) end
   if m[4] then unpin(call, m[4]) end
   return true

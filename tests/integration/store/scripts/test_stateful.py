@@ -111,7 +111,8 @@ class Everything(Delivery):
         await super()._drive()
 
 
-def _settings(examples: int, steps: int) -> settings:
+def example_settings(examples: int, steps: int) -> settings:
+    """Return how many examples are tried, and how long each is."""
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     return settings(max_examples=examples, stateful_step_count=steps, suppress_health_check=checks)
 
@@ -119,7 +120,7 @@ def _settings(examples: int, steps: int) -> settings:
 def test_store_is_consistent_after_any_steps(tmp_path: Path) -> None:
     """Whatever clients, workers and faults do, in whatever order, the scripts keep what the model promises."""
     with prepared(Everything, tmp_path):
-        run_state_machine_as_test(Everything, settings=_settings(60, 40))  # type: ignore[no-untyped-call,unused-ignore]
+        run_state_machine_as_test(Everything, settings=example_settings(60, 40))  # type: ignore[no-untyped-call,unused-ignore]
 
 
 @pytest.mark.long
@@ -127,4 +128,4 @@ def test_store_is_consistent_after_any_steps(tmp_path: Path) -> None:
 def test_store_is_consistent_after_any_steps_for_long(tmp_path: Path) -> None:
     """The same, more often and longer."""
     with prepared(Everything, tmp_path):
-        run_state_machine_as_test(Everything, settings=_settings(1500, 80))  # type: ignore[no-untyped-call,unused-ignore]
+        run_state_machine_as_test(Everything, settings=example_settings(1500, 80))  # type: ignore[no-untyped-call,unused-ignore]

@@ -8,7 +8,7 @@
 -- task, else its index and, after a space, the id chosen for it), named ('1' when keys.ids exists), watched ('1' when
 -- keys.watchers exists), deadline (how long it may take, ms; '' for no limit), overdue (that number again, once it has
 -- passed), from (the canvas that it runs again), pins (canvases that run it again, and read what succeeded from it),
--- lapsed (1 when it is to be removed as soon as it has none).
+-- lapsed (1 when it is to be removed as soon as it has none), log (while it is watched: lib/log.lua).
 
 local canvases = {}
 
@@ -25,13 +25,13 @@ function canvases.get(call, cid)
   local canvas = call.canvases[cid]
   if canvas == nil then
     local m = redis.call('HMGET', keys.meta(call.K, cid), 'ns', 'state', 'created', 'watched', 'trace', 'tracestate', 'root',
-      'named')
+      'named', 'log')
     if not (m[1] and m[3]) then
       call.canvases[cid] = false
       return nil
     end
     canvas = canvases.new(call, {id = cid, ns = m[1], state = m[2], created = tonumber(m[3]), watched = m[4] == '1',
-      trace = m[5], tracestate = m[6] or '', root = m[7] or '', named = m[8] == '1'})
+      trace = m[5], tracestate = m[6] or '', root = m[7] or '', named = m[8] == '1', log = m[9]})
   end
   return canvas or nil
 end
@@ -52,6 +52,10 @@ end
 function canvases.add(call, canvas, first, count)
   if count == 0 then return end
   canvas.added = canvas.added + count
+  if canvas.log then
+    canvas.fresh = canvas.fresh or {}
+    canvas.fresh[#canvas.fresh + 1] = first .. '+' .. string.format('%d', count)
+  end
   local grown = keys.grown(call.K, canvas.id)
   local start, known = string.match(redis.call('LINDEX', grown, -1) or '', '^(%d+),(%d+)$')
   if start and start + known == first then
@@ -120,6 +124,7 @@ end
 function canvases.flush(call)
   local loads = {}
   for cid, canvas in pairs(call.canvases) do
+    local ended = false
     if canvas and (canvas.ended > 0 or canvas.added > 0) then
       local meta = keys.meta(call.K, cid)
       loads[canvas.ns] = (loads[canvas.ns] or 0) + canvas.added - canvas.ended
@@ -141,9 +146,12 @@ function canvases.flush(call)
         redis.call('ZADD', keys.ended(call.K), call.now + tonumber(m[2]), cid)
         if m[3] and m[3] ~= '' then redis.call('ZREM', keys.deadlines(call.K), cid) end
         canvases.forget(call, cid)
+        log.note_canvas(call, canvas.ns, cid)
+        ended = true
       end
       tell(call, canvas)
     end
+    if canvas and canvas.log then log.note(call, canvas, ended) end
   end
   for ns, change in pairs(loads) do
     if redis.call('HINCRBY', keys.load(call.K), ns, change) == 0 then redis.call('HDEL', keys.load(call.K), ns) end

@@ -396,6 +396,7 @@ function graph.cancel_canvas(call, canvas, terminate)
     canvas.ended = canvas.ended + tonumber(redis.call('HGET', meta, 'growing') or '0')
     redis.call('HDEL', meta, 'growing')
     redis.call('ZREM', keys.growing(call.K), canvas.id)
+    log.note_canvas(call, canvas.ns, canvas.id)
   end
   local mark, agenda = terminate and 'K' or 'C', call.agenda
   agenda[#agenda + 1] = {op = 'cancel', canvas = canvas, args = {0, redis.call('HGET', meta, 'own'), 1, mark, '-'}}

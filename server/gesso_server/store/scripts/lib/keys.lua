@@ -44,6 +44,8 @@ function keys.dead_trimmed(K, ns) return K .. ':deadcut:' .. ns end       -- str
 function keys.rows(K) return K .. ':rows' end                             -- list: kind, place, when, newline, bytes; the latest first
 function keys.deadlines(K) return K .. ':deadlines' end                   -- zset: canvas -> until when it may take, ms
 function keys.told(K, sid) return K .. ':told:' .. sid end                -- hash: canvas:index -> attempt, nonce, 1 to kill: cancelled
+function keys.log(K, of) return K .. ':log:' .. of end                   -- zset: what changed -> number of the change, see lib/log.lua; of a canvas or a namespace
+function keys.logs(K) return K .. ':logs' end                             -- hash: namespace -> how its log stands
 function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
 
 -- of a canvas
