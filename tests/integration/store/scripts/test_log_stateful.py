@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import initialize, invariant, precondition, rule, run_state_machine_as_test
 
 from integration.store.scripts.delivery import SOME, prepared
 from integration.store.scripts.follower import Follower
@@ -23,17 +23,13 @@ class WatchedDelivery(Everything):
         """There is no reader."""
         self.followers: list[Follower] = []
 
-    @precondition(lambda self: self.canvases and len(self.followers) < 5)
-    @rule(which=SOME)
-    def watch(self, which: int) -> None:
-        """Somebody begins to watch a canvas."""
-        self.followers.append(Follower(self.canvases[which % len(self.canvases)].id))
-
-    @precondition(lambda self: self.followers)
-    @rule(which=SOME, most=st.integers(1, 4))
-    def read_some(self, which: int, most: int) -> None:
-        """A reader reads a little, and is at that place from then on."""
-        self.run(self.followers[which % len(self.followers)].step(self.rig.partition, most))
+    @invariant()
+    def everyone_reads_a_little(self) -> None:
+        """Every canvas has a reader, which is a node or two further after each step."""
+        for canvas in self.canvases[len(self.followers) :]:
+            self.followers.append(Follower(canvas.id))
+        for follower in self.followers:
+            self.run(follower.step(self.rig.partition, 1))
 
     @precondition(lambda self: self.followers)
     @rule(which=SOME, most=st.integers(1, 20))
@@ -42,10 +38,6 @@ class WatchedDelivery(Everything):
         follower = self.followers[which % len(self.followers)]
         self.run(follower.catch_up(self.rig.partition, most))
         self._compare(follower, self.run(Keyspace.read(self.store.redis)))
-
-    def teardown(self) -> None:
-        """Drive everything to its end."""
-        super().teardown()
 
     async def _check_removal(self, worker: object) -> None:
         keys = await Keyspace.read(self.store.redis)
