@@ -35,6 +35,10 @@ class Limits:
     """Nodes of a compiled canvas. Default 1,000,000."""
     calls_per_conversation: int = 1000
     """Calls under way in one client's conversation. Default 1,000."""
+    watches: int = 1000
+    """Watches of canvases under way on one coordinator. Default 1,000."""
+    watches_per_connection: int = 50
+    """Those of them that one connection may have. Default 50."""
     message_bytes: int = 4 << 20
     """One gRPC message, either way. Default 4 MiB."""
     metadata_bytes: int = 16 << 10

@@ -3,6 +3,7 @@ import datetime
 from gesso.v1 import canvas_pb2 as _canvas_pb2
 from gesso.v1 import canvas_summary_pb2 as _canvas_summary_pb2
 from gesso.v1 import error_reason_pb2 as _error_reason_pb2
+from gesso.v1 import group_summary_pb2 as _group_summary_pb2
 from gesso.v1 import node_pb2 as _node_pb2
 from gesso.v1 import payload_pb2 as _payload_pb2
 from gesso.v1 import signature_pb2 as _signature_pb2
@@ -223,26 +224,36 @@ class CanvasFilter(_message.Message):
     def __init__(self, states: _Optional[_Iterable[_Union[_canvas_summary_pb2.CanvasSummary.State, str]]] = ..., task: _Optional[str] = ..., stamps: _Optional[_Mapping[str, _signature_pb2.Stamp]] = ..., since_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., until_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class WatchCanvasesRequest(_message.Message):
-    __slots__ = ("canvas_id", "filter", "resume_token")
+    __slots__ = ("canvas_id", "filter", "resume_token", "group_limit", "expanded_group_ids", "changes_only")
     CANVAS_ID_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    GROUP_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    EXPANDED_GROUP_IDS_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_ONLY_FIELD_NUMBER: _ClassVar[int]
     canvas_id: str
     filter: CanvasFilter
     resume_token: str
-    def __init__(self, canvas_id: _Optional[str] = ..., filter: _Optional[_Union[CanvasFilter, _Mapping]] = ..., resume_token: _Optional[str] = ...) -> None: ...
+    group_limit: int
+    expanded_group_ids: _containers.RepeatedScalarFieldContainer[str]
+    changes_only: bool
+    def __init__(self, canvas_id: _Optional[str] = ..., filter: _Optional[_Union[CanvasFilter, _Mapping]] = ..., resume_token: _Optional[str] = ..., group_limit: _Optional[int] = ..., expanded_group_ids: _Optional[_Iterable[str]] = ..., changes_only: bool = ...) -> None: ...
 
 class WatchCanvasesResponse(_message.Message):
-    __slots__ = ("canvases", "nodes", "resume_token", "snapshot_complete")
+    __slots__ = ("canvases", "nodes", "resume_token", "snapshot_complete", "groups", "reset")
     CANVASES_FIELD_NUMBER: _ClassVar[int]
     NODES_FIELD_NUMBER: _ClassVar[int]
     RESUME_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
     canvases: _containers.RepeatedCompositeFieldContainer[_canvas_summary_pb2.CanvasSummary]
     nodes: _containers.RepeatedCompositeFieldContainer[_node_pb2.Node]
     resume_token: str
     snapshot_complete: bool
-    def __init__(self, canvases: _Optional[_Iterable[_Union[_canvas_summary_pb2.CanvasSummary, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[_node_pb2.Node, _Mapping]]] = ..., resume_token: _Optional[str] = ..., snapshot_complete: bool = ...) -> None: ...
+    groups: _containers.RepeatedCompositeFieldContainer[_group_summary_pb2.GroupSummary]
+    reset: bool
+    def __init__(self, canvases: _Optional[_Iterable[_Union[_canvas_summary_pb2.CanvasSummary, _Mapping]]] = ..., nodes: _Optional[_Iterable[_Union[_node_pb2.Node, _Mapping]]] = ..., resume_token: _Optional[str] = ..., snapshot_complete: bool = ..., groups: _Optional[_Iterable[_Union[_group_summary_pb2.GroupSummary, _Mapping]]] = ..., reset: bool = ...) -> None: ...
 
 class CancelCanvasRequest(_message.Message):
     __slots__ = ("canvas_id", "terminate")

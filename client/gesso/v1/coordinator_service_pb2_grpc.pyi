@@ -71,8 +71,13 @@ class CoordinatorServiceStub:
     WatchCanvases: _grpc.UnaryStreamMultiCallable[_coordinator_service_pb2.WatchCanvasesRequest, _coordinator_service_pb2.WatchCanvasesResponse]
     """Sends a snapshot of canvases and then what changes.
 
-    Ends when every canvas asked for is final. To go on after a lost connection, send the last
-    `resume_token`: nothing is left out or repeated.
+    Of one canvas it sends the canvas and its nodes, and ends when the canvas is final; of those that match a filter it sends
+    canvases without nodes, and does not end. What changes several times while the client does not read is sent once, as it stands
+    then. After a lost connection the client sends the `resume_token` of the last message it got, to any coordinator:
+    nothing is left out or repeated. Who was away for longer than two minutes, or behind more changes than are kept, gets a new
+    snapshot, which begins with `reset`. INVALID_ARGUMENT (`BAD_RESUME_TOKEN`) for a token that this service did not make
+    for this target, NOT_FOUND for an unknown canvas, RESOURCE_EXHAUSTED (`TOO_MANY_WATCHES`) when the coordinator, or the
+    connection, has as many as it may.
     """
     CancelCanvas: _grpc.UnaryUnaryMultiCallable[_coordinator_service_pb2.CancelCanvasRequest, _coordinator_service_pb2.CancelCanvasResponse]
     """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
@@ -154,8 +159,13 @@ class CoordinatorServiceAsyncStub(CoordinatorServiceStub):
     WatchCanvases: _aio.UnaryStreamMultiCallable[_coordinator_service_pb2.WatchCanvasesRequest, _coordinator_service_pb2.WatchCanvasesResponse]  # type: ignore[assignment]
     """Sends a snapshot of canvases and then what changes.
 
-    Ends when every canvas asked for is final. To go on after a lost connection, send the last
-    `resume_token`: nothing is left out or repeated.
+    Of one canvas it sends the canvas and its nodes, and ends when the canvas is final; of those that match a filter it sends
+    canvases without nodes, and does not end. What changes several times while the client does not read is sent once, as it stands
+    then. After a lost connection the client sends the `resume_token` of the last message it got, to any coordinator:
+    nothing is left out or repeated. Who was away for longer than two minutes, or behind more changes than are kept, gets a new
+    snapshot, which begins with `reset`. INVALID_ARGUMENT (`BAD_RESUME_TOKEN`) for a token that this service did not make
+    for this target, NOT_FOUND for an unknown canvas, RESOURCE_EXHAUSTED (`TOO_MANY_WATCHES`) when the coordinator, or the
+    connection, has as many as it may.
     """
     CancelCanvas: _aio.UnaryUnaryMultiCallable[_coordinator_service_pb2.CancelCanvasRequest, _coordinator_service_pb2.CancelCanvasResponse]  # type: ignore[assignment]
     """Cancels what has not ended of a canvas: what waits ends at once, what runs is told. No edge inside it is taken and no
@@ -270,8 +280,13 @@ class CoordinatorServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_coordinator_service_pb2.WatchCanvasesResponse], _abc.AsyncIterator[_coordinator_service_pb2.WatchCanvasesResponse]]:
         """Sends a snapshot of canvases and then what changes.
 
-        Ends when every canvas asked for is final. To go on after a lost connection, send the last
-        `resume_token`: nothing is left out or repeated.
+        Of one canvas it sends the canvas and its nodes, and ends when the canvas is final; of those that match a filter it sends
+        canvases without nodes, and does not end. What changes several times while the client does not read is sent once, as it stands
+        then. After a lost connection the client sends the `resume_token` of the last message it got, to any coordinator:
+        nothing is left out or repeated. Who was away for longer than two minutes, or behind more changes than are kept, gets a new
+        snapshot, which begins with `reset`. INVALID_ARGUMENT (`BAD_RESUME_TOKEN`) for a token that this service did not make
+        for this target, NOT_FOUND for an unknown canvas, RESOURCE_EXHAUSTED (`TOO_MANY_WATCHES`) when the coordinator, or the
+        connection, has as many as it may.
         """
 
     @_abc_1.abstractmethod

@@ -32,6 +32,7 @@ from gesso_server.dispatch.tally import Tally
 from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.dispatch.values import Values
 from gesso_server.dispatch.waits import Waits
+from gesso_server.dispatch.watches import Watches
 from gesso_server.ids import CanvasId, NodeRef, partition_of
 from gesso_server.plan import Plan
 from gesso_server.store.calls import (
@@ -75,6 +76,7 @@ class Coordinator:
         self.config = config
         self.registry = Registry()
         self.waits = Waits(store)
+        self.watches = Watches(config.limits)
         self.values = Values(store)
         self._sweepers = Sweepers(store, self.registry, config.timing)
         self.limiter = Limiter(store, self._sweepers.hurry)
@@ -124,6 +126,7 @@ class Coordinator:
         """Take nothing new, and ask sessions to move."""
         self.draining = True
         self.registry.drain()
+        self.watches.drain()
 
     @asynccontextmanager
     async def session(self, hello: Hello) -> AsyncGenerator[tuple[Session, list[Welcomed]], None]:
@@ -208,6 +211,7 @@ class Coordinator:
             self._revoked.set()
         for number in numbers:
             self._sweepers.hurry(number)
+            self.watches.recheck(number)
         if anew:
             self._compare()
 
@@ -219,6 +223,7 @@ class Coordinator:
             partition.number,
         )
         self.waits.recheck()
+        self.watches.rolled_back(partition.number)
         if partition.number == 0:
             self._revoked.set()
         self._compare()
@@ -236,6 +241,10 @@ class Coordinator:
                 self.registry.wake(number, Wake(namespace, queue, int(count)))
             case ["end", canvas_id, index]:
                 self.waits.announce(NodeRef(CanvasId(canvas_id), int(index)))
+            case ["change", canvas_id]:
+                self.watches.canvas_changed(number, CanvasId(canvas_id))
+            case ["changes", namespace]:
+                self.watches.canvases_changed(number, namespace)
             case ["cancel", session, canvas_id, index, attempt, nonce, terminate]:
                 token = TokenRef(canvas_id, int(index), int(attempt), nonce)
                 self.registry.cancel(session, token, terminate=terminate == "1")
@@ -255,3 +264,4 @@ class Coordinator:
         while True:
             await asyncio.sleep(self.config.timing.sweep / timedelta(seconds=1))
             self.waits.recheck_some()
+            self.watches.recheck_some(len(self.store.partitions))

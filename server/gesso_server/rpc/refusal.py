@@ -28,6 +28,7 @@ from gesso_server.dispatch.rerun import CanvasActiveError
 from gesso_server.dispatch.revocations import TooManyRevocationsError
 from gesso_server.dispatch.submission import RequestIdReusedError, UnknownTaskError
 from gesso_server.dispatch.values import NoValueError
+from gesso_server.dispatch.watches import TooManyWatchesError, WatchMovedError
 from gesso_server.plan import CanvasTooLargeError, DuplicateIdError
 from gesso_server.store.errors import QuotaError, StoreBehind, StoreError, StoreFull, level_of
 from gesso_server.store.rerun import IncompleteCanvasError, NothingFailedError
@@ -142,6 +143,12 @@ def refused(error: Exception) -> Refusal:  # noqa: C901, PLR0911, PLR0912  a tab
         case BackpressureError():
             text = "the store is nearly full; what runs goes on"
             return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "BACKPRESSURE", text, retry_delay=_LATER)
+        case TooManyWatchesError():
+            where = "connection" if error.on_connection else "coordinator"
+            text = f"the {where} has {error.most} watches, as many as it may"
+            return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_WATCHES", text, retry_delay=_LATER)
+        case WatchMovedError():
+            return draining()
         case QuotaError():
             text = "the namespace has as many nodes open as it may"
             return Refusal(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA", text, retry_delay=_LATER)

@@ -22,6 +22,7 @@ from gesso_server.rpc.queues import Queues
 from gesso_server.rpc.service import handlers
 from gesso_server.rpc.spans import NodeSpans
 from gesso_server.rpc.streaming import Streams
+from gesso_server.rpc.watching import Watches
 from gesso_server.rpc.work import Work
 
 READY, LIVE = "ready", "live"
@@ -34,7 +35,10 @@ _UNCOMPRESSED = 1
 class _CoordinatorService:
     """All of CoordinatorService: what stands alone, and the conversation."""
 
-    def __init__(self, canvases: Canvases, conversations: Conversations, streams: Streams) -> None:
+    def __init__(
+        self, canvases: Canvases, conversations: Conversations, streams: Streams, watches: Watches
+    ) -> None:
+        self.watch_canvases = watches.watch_canvases
         self.converse = conversations.converse
         self.submit_canvas = canvases.submit_canvas
         self.get_canvas = canvases.get_canvas
@@ -78,7 +82,7 @@ class Server:
         self._health = HealthServicer()
         services = {
             coordinator_service_pb2.DESCRIPTOR.services_by_name["CoordinatorService"]: _CoordinatorService(
-                canvases, self._conversations, Streams(coordinator, canvases)
+                canvases, self._conversations, Streams(coordinator, canvases), Watches(coordinator)
             ),
             worker_service_pb2.DESCRIPTOR.services_by_name["WorkerService"]: Work(coordinator, canvases),
             operations_service_pb2.DESCRIPTOR.services_by_name["OperationsService"]: _OperationsService(

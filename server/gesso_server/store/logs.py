@@ -63,7 +63,7 @@ class Place(NamedTuple):
     cursor: Cursor = Cursor()
 
 
-class CanvasPlace(NamedTuple):
+class NamespacePlace(NamedTuple):
     """How far a namespace's log was read."""
 
     log: str
@@ -125,7 +125,7 @@ class Logs:
 
     async def open(self, namespace: str, canvas_id: CanvasId) -> OpenedLog | None:
         """Begin or extend a canvas's log. None when there is no such canvas."""
-        args = [canvas_id, namespace, secrets.token_hex(_LOG_ID_BYTES), _KEPT_MS]
+        args: list[bytes | str | int] = [canvas_id, namespace, secrets.token_hex(_LOG_ID_BYTES), _KEPT_MS]
         reply = await self._call("log_open", self._key, args)
         if not reply:
             return None
@@ -174,15 +174,15 @@ class Logs:
             canvas=looked_canvas(meta),
         )
 
-    async def open_canvases(self, namespace: str) -> tuple[CanvasPlace, int]:
+    async def open_canvases(self, namespace: str) -> tuple[NamespacePlace, int]:
         """Begin or extend the log of a namespace. Returns the place where it stands, and what was let go before."""
-        args = [namespace, secrets.token_hex(_LOG_ID_BYTES), _KEPT_MS]
+        args: list[bytes | str | int] = [namespace, secrets.token_hex(_LOG_ID_BYTES), _KEPT_MS]
         log, base, change = await self._call("log_canvases_open", self._key, args)
-        return CanvasPlace(log.decode(), change), base
+        return NamespacePlace(log.decode(), change), base
 
     async def read_canvases(
-        self, namespace: str, place: CanvasPlace, *, most: int
-    ) -> tuple[CanvasPlace, bool, list[tuple[CanvasId, LookedCanvas]]] | None:
+        self, namespace: str, place: NamespacePlace, *, most: int
+    ) -> tuple[NamespacePlace, bool, list[tuple[CanvasId, LookedCanvas]]] | None:
         """Read a namespace's log. None when it does not have what is behind the place.
 
         Returns:
@@ -195,8 +195,6 @@ class Logs:
         if reply[0] == b"G":
             return None
         _, change, accepted_ms, canvas_id, more, flat = reply
-        found = [
-            (CanvasId(flat[at].decode()), looked_canvas(flat[at + 1])) for at in range(0, len(flat), 2)
-        ]
-        behind = CanvasPlace(place.log, change, accepted_ms.decode(), canvas_id.decode())
+        found = [(CanvasId(flat[at].decode()), looked_canvas(flat[at + 1])) for at in range(0, len(flat), 2)]
+        behind = NamespacePlace(place.log, change, accepted_ms.decode(), canvas_id.decode())
         return behind, bool(more), found

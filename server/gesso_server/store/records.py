@@ -455,3 +455,24 @@ def _task_line(line: bytes, base: int) -> tuple[Place, str]:
     """Read the first line of a task's body; all members of a group have the same."""
     place, _, task_id = line.decode().partition("|")
     return Place.parse(place, base), task_id
+
+
+_OWNED = re.compile(r"e(\d+)((?::\d+\.\d+)*)")
+
+
+def owned_runs(index: int, record: str) -> list[tuple[int, int]]:
+    """Return first and last of the runs of nodes that belong to a node: what is in a join, or replaces a task."""
+    found = _OWNED.search(record.rpartition("|")[2])
+    if found is None:
+        return []
+    own = int(found[1])
+    runs = [(index + 1, index + own)] if own else []
+    for text in filter(None, found[2].split(":")):
+        first, count = map(int, text.split("."))
+        runs.append((first, first + count - 1))
+    return runs
+
+
+def grows(record: str) -> bool:
+    """Return whether a node is a join to which members may still come by a stream."""
+    return "o" in record.rpartition("|")[2]

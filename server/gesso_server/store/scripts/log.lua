@@ -54,7 +54,7 @@ local function show(reply, index, due)
   end
 end
 
--- Go on with the cursor. Returns where it is then.
+-- Go on with the cursor. Returns where it is then, and whether there is more to read.
 local function walk(call, reply, after, cursor, most)
   local key = keys.log(call.K, reply.canvas.id)
   local nothing_behind = redis.call('ZCOUNT', key, '(' .. after, '+inf') == 0
@@ -63,7 +63,7 @@ local function walk(call, reply, after, cursor, most)
   while most > 0 and reply.room > 0 and looked < MOST_RANGES do
     if count == 0 then
       local range = left > 0 and redis.call('LINDEX', keys.grown(call.K, reply.canvas.id), entry)
-      if not range then return {0, 0, 0, 0} end
+      if not range then return {0, 0, 0, 0}, not nothing_behind end
       first, count = string.match(range, '^(%d+),(%d+)$')
       first, count = tonumber(first), math.min(tonumber(count), left)
       entry, left, looked = entry + 1, left - count, looked + 1
@@ -73,8 +73,8 @@ local function walk(call, reply, after, cursor, most)
       first, count, most = first + 1, count - 1, most - 1
     end
   end
-  if count == 0 and left == 0 then return {0, 0, 0, 0} end
-  return {first, count, entry, left}
+  if count == 0 and left == 0 then return {0, 0, 0, 0}, not nothing_behind end
+  return {first, count, entry, left}, true
 end
 
 -- Read changes. Returns the place behind them, the cursor there, and whether there are more.
@@ -112,7 +112,7 @@ redis.register_function{function_name = '@LIBRARY@_log_read', flags = {'allow-oo
   local cursor = {tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])}
   local more = true
   if cursor[2] > 0 or cursor[4] > 0 then
-    cursor = walk(call, reply, after, cursor, most)
+    cursor, more = walk(call, reply, after, cursor, most)
   else
     after, cursor, more = follow_changes(call, reply, after, most)
   end
@@ -175,6 +175,7 @@ redis.register_function{function_name = '@LIBRARY@_log_canvases', flags = {'allo
       local score = redis.call('ZSCORE', key, id)
       if not score or tonumber(score) <= after then add(id) end
     end
+    more = ms ~= '' or found.last > after
   else
     local changed = redis.call('ZRANGEBYSCORE', key, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, most)
     for i = 1, #changed, 2 do
