@@ -67,6 +67,7 @@ from gesso.request import Request, allow_join_result
 from gesso.result import AsyncResult
 from gesso.task import Task
 from gesso.values import Outcome
+from gesso.watching import CanvasEvent, GroupEvent, NodeEvent, ResetEvent, SnapshotEvent, WatchEvent
 
 # The primitives under Celery's names: here, since `gesso.canvas` has modules that are called so.
 chain = Chain
@@ -107,6 +108,13 @@ __all__ = [  # noqa: RUF022 - by idea
     "EagerGroupResult",
     "allow_join_result",
     "CanvasInfo",
+    # What watching tells.
+    "WatchEvent",
+    "CanvasEvent",
+    "NodeEvent",
+    "GroupEvent",
+    "SnapshotEvent",
+    "ResetEvent",
     # What a task ended with.
     "TaskError",
     "ChordError",

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
@@ -28,7 +29,7 @@ from gesso.canvas import Canvas, Chain, Chord, Group, Signature, set_current_app
 from gesso.canvas.sender import Route
 from gesso.canvas.wire_options import write_options
 from gesso.connection import Coordinator, End
-from gesso.control import Control
+from gesso.control import Control, own_canvas_id
 from gesso.deadline import Timeout
 from gesso.eager import applied
 from gesso.failure import type_name
@@ -43,6 +44,7 @@ from gesso.task import AsyncTask, Task
 from gesso.tracing import submitted, submitting
 from gesso.v1 import canvas_pb2, node_pb2, signature_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
+from gesso.watching import CanvasEvent, ResetEvent, SnapshotEvent, WatchEvent, canvas_filter, events
 
 __all__ = ["App"]
 
@@ -352,6 +354,72 @@ class App:
             members = [each for member in last if (each := self.result_for(member)) is not None]
             return GroupResult(last.id, members, app=self).submitted()
         return AsyncResult[Any](last.id, self).submitted()
+
+    # --- watching ----------------------------------------------------------------------------
+
+    def watch(
+        self,
+        id: str,  # noqa: A002 - as AsyncResult
+        *,
+        group_limit: int = 50,
+        expand: Iterable[str] = (),
+    ) -> Iterator[WatchEvent]:
+        """Yield how a canvas stands and then what changes, until it has ended.
+
+        After a lost connection it goes on where it was, at whichever coordinator answers.
+
+        Args:
+            id: The canvas's, or that of a node in it.
+            group_limit: Groups with more members, from 1 to 1,000, are counted, and nothing inside them is told.
+            expand: Ids of groups that are told member by member all the same. At most 100.
+
+        Raises:
+            NotFound: If there is no such canvas.
+            GessoError: If it was refused, or nobody answered for too long.
+        """
+        canvas_id = own_canvas_id(id)
+        if not canvas_id:
+            node = self.coordinator.get_node(pb.GetNodeRequest(node_id=id)).node
+            canvas_id = own_canvas_id(node.handle.node_id)
+        request = pb.WatchCanvasesRequest(
+            canvas_id=canvas_id, group_limit=group_limit, expanded_group_ids=list(expand)
+        )
+        for message in self.coordinator.watch(request):
+            yield from events(message, self.error_classes)
+
+    def watch_canvases(
+        self,
+        *,
+        states: Iterable[str] = (),
+        task: str = "",
+        stamps: Mapping[str, Any] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        snapshot: bool = True,
+    ) -> Iterator[CanvasEvent | SnapshotEvent | ResetEvent]:
+        """Yield canvases that match and then those that are accepted, cancelled or end, if they match.
+
+        It does not end.
+
+        Args:
+            states: `active`, `succeeded`, `failed`, `cancelled`; none means any.
+            task: Has a task of this name.
+            stamps: Bears each of these.
+            since: Accepted at this time or later; with a time zone.
+            until: Accepted before this time.
+            snapshot: Whether those that are there are told first.
+
+        Raises:
+            ValueError: If there is no such state.
+            GessoError: If it was refused, or nobody answered for too long.
+        """
+        request = pb.WatchCanvasesRequest(
+            filter=canvas_filter(states, task, stamps or {}, since, until), changes_only=not snapshot
+        )
+        for message in self.coordinator.watch(request):
+            for event in events(message, self.error_classes):
+                if isinstance(event, CanvasEvent | SnapshotEvent | ResetEvent):
+                    yield event
 
     # --- the connection ----------------------------------------------------------------------
 

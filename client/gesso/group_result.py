@@ -164,7 +164,7 @@ class GroupResult(Result[list[R]], Generic[R]):
         members = iter(self)
 
         def watch(member: Result[R]) -> None:
-            waits[member.id] = end = member.watch()
+            waits[member.id] = end = member.arrival()
             end.add_done_callback(lambda _: arrived.put(member))
 
         for member in islice(members, _WINDOW):

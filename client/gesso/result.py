@@ -34,6 +34,7 @@ from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
+from gesso.watching import WatchEvent
 
 __all__ = ["AsyncResult", "Home", "Result"]
 
@@ -55,6 +56,10 @@ class Home(Protocol):
 
     def result_of(self, handle: node_pb2.Handle) -> Result[Any]:
         """Return the result of a node."""
+        ...
+
+    def watch(self, id: str) -> Iterator[WatchEvent]:  # noqa: A002 - as the app's
+        """Yield how a canvas stands and what changes."""
         ...
 
 
@@ -144,17 +149,21 @@ class Result(ResultHandle, Generic[R]):
             if chosen is not None:
                 chosen(self)
 
-        self.app.coordinator.keep(self.watch()).add_done_callback(
+        self.app.coordinator.keep(self.arrival()).add_done_callback(
             lambda _: threading.Thread(target=call, name="gesso-then", daemon=True).start(),
         )
         return self
 
-    def watch(self) -> End:
+    def watch(self) -> Iterator[WatchEvent]:
+        """Yield how its whole canvas stands and then what changes, until it has ended; see `App.watch`."""
+        return self.app.watch(self.id)
+
+    def arrival(self) -> End:
         """Return where the end arrives; the wait goes on for as long as it is held."""
         return self._known_end() or self.app.coordinator.wait(self.id)
 
     def ending(self, end: End) -> None:
-        """Take over a wait that `watch` returned, so that `get` asks for nothing more."""
+        """Take over a wait that `arrival` returned, so that `get` asks for nothing more."""
         self._end = (self.app.coordinator, end)
 
     def _known_end(self) -> End | None:

@@ -16,6 +16,7 @@ GESSO = """
     AsyncResult GroupResult EagerResult EagerGroupResult allow_join_result CanvasInfo
     TaskError ChordError WorkerLost TimeLimitExceeded TaskRevokedError JoinTimeout MaxRetriesExceededError
     SoftTimeLimitExceeded
+    WatchEvent CanvasEvent NodeEvent GroupEvent SnapshotEvent ResetEvent
     Failure failure_of
     Ignore Reject Retry
     GessoError TimeoutError IncompleteStream ServiceError InvalidArgument InvalidCanvas RequestIdReused NotFound
@@ -25,7 +26,7 @@ GESSO = """
 
 AIO = """
     delay apply_async send apply AsyncResult GroupResult EagerResult EagerGroupResult
-    revoke revoke_by_stamped_headers cancel retry canvases close
+    revoke revoke_by_stamped_headers cancel retry canvases close watch watch_canvases
 """
 
 ERRORS = """

@@ -27,6 +27,7 @@ from gesso.aio.sending import (
     revoke_by_stamped_headers,
     send,
 )
+from gesso.aio.watching import watch, watch_canvases
 
 __all__ = [  # noqa: RUF022 - by idea
     # Sending.
@@ -48,4 +49,7 @@ __all__ = [  # noqa: RUF022 - by idea
     "canvases",
     # The connection.
     "close",
+    # Watching.
+    "watch",
+    "watch_canvases",
 ]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -24,6 +25,7 @@ from gesso.connection.coordinator import (
     trouble,
 )
 from gesso.connection.refusals import from_call_error, from_rpc_error, repeatable
+from gesso.connection.resumption import Resumption
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import GessoError, TimeoutError, Unavailable  # noqa: A004 - Celery's name
 from gesso.v1 import coordinator_service_pb2 as pb
@@ -62,6 +64,7 @@ class Coordinator:
         self._channel: grpc.aio.Channel | None = None
         self._opened: CoordinatorServiceAsyncStub | None = None
         self._conversation = Conversation(address, self._stub)
+        self._closed = 0  # how often it was
 
     # --- submissions and ends ----------------------------------------------------------------
 
@@ -172,6 +175,40 @@ class Coordinator:
 
         return await self._repeated(read, deadline)
 
+    async def watch(self, request: pb.WatchCanvasesRequest) -> AsyncGenerator[pb.WatchCanvasesResponse, None]:
+        """Yield the messages of a watch; after a lost connection it goes on where it was; see the synchronous one."""
+        resumption = Resumption(request, CALL_TIMEOUT)
+        closed = self._closed
+        while True:
+            try:
+                async with aclosing(self._watch(resumption)) as messages:
+                    async for message in messages:
+                        resumption.take(message)
+                        yield message
+            except GessoError as error:
+                if self._closed != closed:
+                    raise
+                await asyncio.sleep(resumption.pause(error))
+            else:
+                return
+
+    async def _watch(self, resumption: Resumption) -> AsyncGenerator[pb.WatchCanvasesResponse, None]:
+        """Yield the messages of one connection."""
+        resumption.opening()
+        call = self._stub().WatchCanvases(resumption.request)
+        try:
+            async for message in call:
+                yield message
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise Unavailable("the connection was closed", code="CANCELLED") from None
+        finally:
+            call.cancel()
+
     # --- its life ----------------------------------------------------------------------------
 
     def unanswered_count(self) -> int:
@@ -180,6 +217,7 @@ class Coordinator:
 
     async def close(self) -> None:
         """Let go of the connection, and fail what is unanswered. A later call opens another."""
+        self._closed += 1
         await self._conversation.close()
         channel, self._channel, self._opened = self._channel, None, None
         if channel is not None:

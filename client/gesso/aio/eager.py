@@ -17,6 +17,7 @@ from gesso.handle import Sent
 from gesso.v1 import node_pb2
 from gesso.v1.coordinator_service_pb2 import WaitNodeResponse
 from gesso.values import Ended
+from gesso.watching import WatchEvent
 
 __all__ = ["EagerGroupResult", "EagerResult", "apply_here"]
 
@@ -46,7 +47,13 @@ class _Here(Result[R]):
     async def _node(self, *, with_signature: bool = False, with_waiting: bool = False) -> node_pb2.Node:  # noqa: ARG002 - see `sent`; it has ended
         return self.node.message()
 
-    def watch(self) -> End:
+    async def watch(self) -> AsyncIterator[WatchEvent]:
+        """Yield nothing: all of it has ended, and there is no canvas."""
+        nothing: tuple[WatchEvent, ...] = ()
+        for event in nothing:
+            yield event
+
+    def arrival(self) -> End:
         """Return where the end arrives: it has."""
         end: End = asyncio.get_running_loop().create_future()
         end.set_result(WaitNodeResponse())

@@ -107,7 +107,7 @@ class GroupResult(Result[list[R]], Generic[R]):
             member = await anext(members, None)
             if member is None:
                 return False
-            waits[member.id] = end = member.watch()
+            waits[member.id] = end = member.arrival()
             end.add_done_callback(lambda _: arrived.put_nowait(member))
             return True
 

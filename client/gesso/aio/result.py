@@ -6,12 +6,14 @@ import builtins
 import dataclasses
 from collections.abc import AsyncIterator, Generator, Mapping
 from datetime import datetime
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from gesso import codec, states
 from gesso.aio.coordinator import Coordinator, End
+from gesso.aio.home import Home
 from gesso.aio.registry import shared
 from gesso.aio.walk import walk
+from gesso.aio.watching import watch
 from gesso.canvas import current_app
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import FailedPrecondition, IncompleteStream, NotFound
@@ -30,24 +32,11 @@ from gesso.handle import (
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
+from gesso.watching import WatchEvent
 
 __all__ = ["KINDS", "AsyncResult", "Home", "Result", "listed", "result_of"]
 
 R = TypeVar("R")
-
-
-class Home(Protocol):
-    """What results ask of their app."""
-
-    @property
-    def address(self) -> str:
-        """Where its coordinator is."""
-        ...
-
-    @property
-    def error_classes(self) -> Mapping[str, type[BaseException]]:
-        """What besides builtins and Gesso's own is raised as itself, by name."""
-        ...
 
 
 class Result(ResultHandle, Generic[R]):
@@ -112,12 +101,16 @@ class Result(ResultHandle, Generic[R]):
     def __await__(self) -> Generator[Any, None, R]:
         return self.get().__await__()
 
-    def watch(self) -> End:
+    def watch(self) -> AsyncIterator[WatchEvent]:
+        """Yield how its whole canvas stands and then what changes, until it has ended; see `gesso.App.watch`."""
+        return watch(self)
+
+    def arrival(self) -> End:
         """Return where the end arrives; the wait goes on for as long as it is held."""
         return self._known_end() or self._coordinator().wait(self.id)
 
     def ending(self, end: End) -> None:
-        """Take over a wait that `watch` returned, so that `get` asks for nothing more."""
+        """Take over a wait that `arrival` returned, so that `get` asks for nothing more."""
         self._end = (self._coordinator(), end)
 
     async def _wait(self, timeout: Timeout) -> Ended:

@@ -55,7 +55,7 @@ def tell_end(app: App, node_id: str, timeout: float | None, output: Output) -> N
 
 def _watch(result: AsyncResult[Any], deadline: Deadline) -> None:
     """Show how many nodes of the canvas have ended, until the result is there or the time is over."""
-    end = result.watch()
+    end = result.arrival()
     result.submitted(end)
     with Bar() as bar:
         if not bar.shown:

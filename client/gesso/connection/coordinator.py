@@ -19,6 +19,7 @@ from gesso.connection.conversation import Conversation
 from gesso.connection.line import Line
 from gesso.connection.refusals import from_call_error, from_rpc_error, repeatable
 from gesso.connection.upload import Upload
+from gesso.connection.watches import Watches
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import GessoError, ResourceExhausted, TimeoutError, Unavailable  # noqa: A004 - Celery's name
 from gesso.v1 import coordinator_service_pb2 as pb
@@ -80,6 +81,7 @@ class Coordinator:
         self.address = address
         self._line = Line(address, opened)
         self._conversation = Conversation(self._line)
+        self._watches = Watches(self._line)
         self._kept: set[End] = set()
 
     # --- submissions and ends ----------------------------------------------------------------
@@ -225,6 +227,14 @@ class Coordinator:
 
         return self._repeated(read, deadline)
 
+    def watch(self, request: pb.WatchCanvasesRequest) -> Iterator[pb.WatchCanvasesResponse]:
+        """Yield the messages of a watch; after a lost connection it goes on where it was.
+
+        Raises:
+            GessoError: If it was refused, or nobody answered for as long as a call may take.
+        """
+        return self._watches.follow(request, CALL_TIMEOUT)
+
     # --- its life ----------------------------------------------------------------------------
 
     def unanswered_count(self) -> int:
@@ -234,6 +244,7 @@ class Coordinator:
     def pause(self) -> None:
         """Let go of the connection, before a fork."""
         self._conversation.pause()
+        self._watches.pause()
         self._line.wait_empty(_LEAVE_SECONDS)
 
     def resume(self) -> None:
@@ -242,6 +253,7 @@ class Coordinator:
 
     def close(self) -> None:
         """Let go of the connection, and fail what is unanswered. A later call opens another."""
+        self._watches.close()
         self._conversation.close()
 
     # --- inside ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Self, TypeVar
 
 from gesso.connection import End
@@ -15,6 +15,7 @@ from gesso.result import AsyncResult, Home, Result
 from gesso.v1 import node_pb2
 from gesso.v1.coordinator_service_pb2 import WaitNodeResponse
 from gesso.values import Ended
+from gesso.watching import WatchEvent
 
 R = TypeVar("R")
 
@@ -60,7 +61,11 @@ class _Here(Result[R]):
         found = self.node.members if self.node.joins else self.node.children
         return [result_of(each, self.app) for each in found]
 
-    def watch(self) -> End:
+    def watch(self) -> Iterator[WatchEvent]:
+        """Yield nothing: all of it has ended, and there is no canvas."""
+        return iter(())
+
+    def arrival(self) -> End:
         """Return where the end arrives: it has."""
         end = End()
         end.set_result(WaitNodeResponse())
