@@ -14,7 +14,7 @@ from gesso.listing import STATES
 
 COMMANDS = {
     "cancel", "dead", "dev", "doctor", "graph", "limit", "limits", "list", "queues", "result", "retry", "server",
-    "show", "submit", "top", "worker", "workers",
+    "show", "submit", "top", "watch", "worker", "workers",
 }  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""`gesso watch`: a canvas, or canvases, live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from gesso.app import App
+from gesso.cli.board import Board, error_text
+from gesso.cli.exits import Exit
+from gesso.cli.options import Address, Output, OutputOption
+from gesso.cli.reach import reached
+from gesso.cli.told_events import Lines, canvas_line, json_line
+from gesso.connection import DEFAULT_ADDRESS
+from gesso.watching import CanvasEvent, WatchEvent
+
+__all__ = ["command"]
+
+_PER_SECOND = 8
+"""How often it is drawn."""
+
+
+def command(
+    *,
+    of: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ID]", help="A canvas's id, or the id of a task or a group in it; none for all."
+        ),
+    ] = None,
+    state: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STATE", help="Without an ID: canvases that come to this state; several are alternatives."
+        ),
+    ] = None,
+    group_limit: Annotated[
+        int, typer.Option(min=1, max=1000, metavar="COUNT", help="Groups with more members are counted.")
+    ] = 50,
+    address: Address = DEFAULT_ADDRESS,
+    output: OutputOption = Output.TEXT,
+) -> None:
+    """Watch a canvas until it has ended, or without ID whichever canvases come, and end.
+
+        gesso watch $(gesso submit --no-wait --canvas canvas.json)
+
+        gesso watch --state failed
+
+    On a terminal it is drawn as a tree; elsewhere it is told in lines. It ends as the canvas does: with 0, or with 1
+    when that failed or was cancelled. Ctrl-C ends the watch and leaves the canvas alone. After a lost connection it
+    goes on.
+    """
+    if of is not None and state:
+        raise typer.BadParameter("Say an ID, or --state, not both.")
+    try:
+        with reached(address) as app:
+            if of is None:
+                _tell_canvases(app, state or (), output)
+            else:
+                _end(_shown(app.watch(of, group_limit=group_limit), output))
+    except KeyboardInterrupt:
+        if of is not None:
+            typer.echo(f"It goes on. To watch again: gesso watch {of}", err=True)
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _tell_canvases(app: App, states: Sequence[str], output: Output) -> None:
+    try:
+        for event in app.watch_canvases(states=states, snapshot=False):
+            if output is Output.JSON:
+                typer.echo(json_line(event))
+            elif isinstance(event, CanvasEvent):
+                typer.echo(canvas_line(event))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _shown(events: Iterable[WatchEvent], output: Output) -> Board:
+    """Show a canvas until it has ended; return all that is known then."""
+    board, console, lines = Board(), Console(highlight=False), Lines()
+    if output is Output.TEXT and console.is_terminal:
+        with Live(board, console=console, refresh_per_second=_PER_SECOND):
+            for event in events:
+                board.take(event)
+        return board
+    for event in events:
+        board.take(event)
+        told = json_line(event) if output is Output.JSON else lines.line(event)
+        if told:
+            typer.echo(told)
+    return board
+
+
+def _end(board: Board) -> None:
+    """End the command as the canvas has ended."""
+    if board.canvas is None or board.canvas.state == "succeeded":
+        return
+    error = board.last_error()
+    told = error_text(error) if error is not None else f"the canvas was {board.canvas.state}"
+    typer.echo(f"Error: {told}", err=True)
+    raise typer.Exit(Exit.FAILED)
