@@ -26,6 +26,7 @@ DOCUMENTED = frozenset({
     _Code.RESOURCE_EXHAUSTED, _Code.UNIMPLEMENTED, _Code.DEADLINE_EXCEEDED, _Code.OUT_OF_RANGE,
 })  # fmt: skip
 _DEADLINE_SECONDS = 3.0
+_WATCH_SECONDS = 0.2  # a watch that is right may have no end
 _CORE = "Internal error from Core"
 _MOST_MESSAGES = 6
 _KEPT_IDS = 200
@@ -104,7 +105,8 @@ class Caller:
             "stream" if method.server_streaming else "unary",
         )
         stub: Any = getattr(self._channel, "_".join(arity))(path)
-        call = stub(iter(sent) if method.client_streaming else sent[0], timeout=_DEADLINE_SECONDS)
+        timeout = _WATCH_SECONDS if method.name == "WatchCanvases" else _DEADLINE_SECONDS
+        call = stub(iter(sent) if method.client_streaming else sent[0], timeout=timeout)
         try:
             if method.server_streaming:
                 async for answer in call:

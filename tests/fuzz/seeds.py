@@ -164,6 +164,11 @@ SEEDS: Mapping[str, Maker] = {
         node_id=_id(random, ids), timeout={"nanos": 1_000_000}
     ),
     "ListNodes": lambda random, ids: cs.ListNodesRequest(canvas_id=_id(random, ids).partition("-")[0]),
+    "WatchCanvases": lambda random, ids: cs.WatchCanvasesRequest(
+        canvas_id=_id(random, ids).partition("-")[0],
+        group_limit=random.choice((0, 1, 1000)),
+        resume_token=random.choice(("", "", "1.AAAA", "2.AAAA")),
+    ),
     "CancelCanvas": lambda random, ids: cs.CancelCanvasRequest(canvas_id=_id(random, ids)),
     "RetryCanvas": lambda random, ids: cs.RetryCanvasRequest(canvas_id=_id(random, ids)),
     "ReadValue": lambda random, ids: cs.ReadValueRequest(node_id=_id(random, ids)),

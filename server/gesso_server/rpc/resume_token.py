@@ -13,11 +13,12 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from gesso_server.rpc.refusal import Refusal, invalid
-from gesso_server.store.logs import Cursor, NamespacePlace, Place
+from gesso_server.store.logs import FROM_NEWEST, Cursor, NamespacePlace, Place
 
 VERSION = "1"
 _MOST_BYTES = 128 << 10
 _CHECK_BYTES = 6
+_MOST_DIGITS = 15
 _FIELD = "resume_token"
 
 
@@ -54,8 +55,8 @@ def read_canvas(text: str, target: str) -> CanvasToken:
     fields = _opened(text, target)
     try:
         log, change, first, count, entry, left, complete, seen = fields
-        cursor = Cursor(int(first), int(count), int(entry), int(left))
-        return CanvasToken(Place(log, int(change), cursor), complete == "1", seen)
+        cursor = Cursor(_number(first), _number(count), _number(entry), _number(left))
+        return CanvasToken(Place(log, _number(change), cursor), complete == "1", seen)
     except ValueError:
         raise _unknown() from None
 
@@ -76,7 +77,7 @@ def read_filter(text: str, target: str, partitions: int) -> FilterToken:
         raise _unknown()
     try:
         places = [
-            NamespacePlace(log, int(change), accepted_ms, canvas_id)
+            NamespacePlace(log, _number(change), _instant(accepted_ms), canvas_id)
             for log, change, accepted_ms, canvas_id in zip(*(iter(rest),) * 4, strict=True)
         ]
     except ValueError:
@@ -110,6 +111,16 @@ def _opened(text: str, target: str) -> list[str]:
         )
         raise invalid("BAD_RESUME_TOKEN", message, _FIELD)
     return fields
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise ValueError(text)
+    return int(text)
+
+
+def _instant(text: str) -> str:
+    return text if text in {"", FROM_NEWEST} else str(_number(text))
 
 
 def _check(data: bytes) -> bytes:

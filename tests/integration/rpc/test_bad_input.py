@@ -311,7 +311,16 @@ BAD_CALLS: dict[str, tuple[str, Any, grpc.StatusCode, str, str]] = {
                    "page_token"),
     "page token beyond digits": ("ListNodes", pb.ListNodesRequest(canvas_id=NOBODY, page_token="²"), INVALID,
                                  "BAD_PAGE_TOKEN", "page_token"),
-    "a stream that is not served": ("WatchCanvases", pb.WatchCanvasesRequest(), UNSERVED, "NOT_SERVED", ""),
+    "watch of nothing": ("WatchCanvases", pb.WatchCanvasesRequest(), INVALID, "BAD_ID", "canvas_id"),
+    "watch of no canvas": ("WatchCanvases", pb.WatchCanvasesRequest(canvas_id="x"), INVALID, "BAD_ID", "canvas_id"),
+    "watch since no time": (
+        "WatchCanvases", pb.WatchCanvasesRequest(filter={"since_time": {"nanos": -1}}), INVALID, "BAD_DURATION",
+        "filter.since_time",
+    ),
+    "resume token": (
+        "WatchCanvases", pb.WatchCanvasesRequest(canvas_id=NOBODY, resume_token="x"), INVALID, "BAD_RESUME_TOKEN",
+        "resume_token",
+    ),
 }  # fmt: skip
 BYTES = {
     "random": b"\xff\xff\xff\xff",
