@@ -20,7 +20,7 @@ KEPT = timedelta(minutes=2)
 """How long a log is kept after it was read last: who was away for longer begins anew."""
 
 _KEPT_MS = KEPT // timedelta(milliseconds=1)
-_LOG_ID_BYTES = 8
+_LOG_ID_BYTES = 6
 
 
 class Caller(Protocol):

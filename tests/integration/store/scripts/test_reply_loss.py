@@ -23,6 +23,7 @@ from gesso_server.store.library import library
 from gesso_server.store.limits import Limit, LimitTable
 from gesso_server.store.records import edges_text, runs_text, waiting_text
 from gesso_server.store.store import Store
+from integration.store.scripts.follower import Follower
 from integration.store.scripts.rig import NAMESPACE, Rig, Worker, name, quick, token
 from support.keyspace import Content, Keyspace
 from support.lossy_proxy import LossyProxy
@@ -47,6 +48,8 @@ class Repeating:
         found = getattr(self._partition, method)
         if method in {"number", "hello"}:
             return found
+        if method == "logs":
+            return Repeating(found, self._losses)
 
         async def repeated(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -269,7 +272,10 @@ class Tour:
         await self.rig.partition.watch(NAMESPACE, large.id, 0)
         await self.rig.partition.name(NAMESPACE, [("chosen", f"{large.id}-0")], ttl_ms=10**9)
         await self.rig.partition.revoke_stamps(NAMESPACE, [("stamp", "value")], ttl_ms=1000, terminate=False)
+        place, _ = await self.rig.partition.logs.open_canvases(NAMESPACE)
+        await Follower(large.id).catch_up(self.rig.partition)
         await self._settle()
+        await self.rig.partition.logs.read_canvases(NAMESPACE, place, most=10)
         await self.rig.partition.purge_unreadable_rows()
         await self._limits()
 
