@@ -1,4 +1,4 @@
-"""Processes that a benchmark starts, each of which has ended when it ends, and the memory they take."""
+"""Processes that a benchmark starts, each of which has ended when it ends, and what they take."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ START_LIMIT_S = 60.0
 _STOP_LIMIT_S = 20.0
 _POLL_S = 0.02
 _LINES_OF_A_LOG = 15
+_USER_TICKS = 11
+"""Where a process's time in user mode stands in its `stat`, behind its name; that in the kernel follows."""
 
 
 class ProgramError(Exception):
@@ -211,6 +213,33 @@ def resident_bytes(processes: Iterable[int]) -> int:
         with suppress(OSError):
             pages += int(Path(f"/proc/{number}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_seconds(processes: Iterable[int]) -> float:
+    """Return how long processes have had a processor, together, those that have ended left out."""
+    numbers = list(processes)
+    if not Path("/proc/self/stat").exists():
+        return _processor_by_ps(numbers)
+    ticks = 0
+    for number in numbers:
+        with suppress(OSError):
+            fields = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+            ticks += int(fields[_USER_TICKS]) + int(fields[_USER_TICKS + 1])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _processor_by_ps(numbers: list[int]) -> float:
+    listed = subprocess.run(
+        ["ps", "-o", "time=", "-p", ",".join(map(str, numbers))],  # noqa: S607
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    seconds = 0.0
+    for line in listed.splitlines():  # [hours:]minutes:seconds
+        total = 0.0
+        for part in line.strip().replace("-", ":").split(":"):
+            total = 60 * total + float(part)
+        seconds += total
+    return seconds
 
 
 def _resident_by_ps(numbers: list[int]) -> int:

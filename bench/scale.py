@@ -1,6 +1,6 @@
 """Measures how Gesso grows: with the size of canvases and backlogs, with processes, and with payloads.
 
-    python -m bench.scale [--quick] [--sizes 1000,10000] [--only sizes,processes,payloads]
+    python -m bench.scale [--quick] [--sizes 1000,10000] [--only sizes,parts,processes,payloads]
 
 Each run has a deployment of its own, with an empty store, so that what is idle is the same. Every canvas is submitted
 by a generator. Nothing is asserted about time. A run that fails is said to have, and the others go on.
@@ -28,7 +28,8 @@ _PAYLOADS, _QUICK_PAYLOADS = (100, 1_000, 10_000, 100_000, 1_000_000), (100, 10_
 _PAYLOAD_BYTES, _QUICK_PAYLOAD_BYTES = 64_000_000, 8_000_000
 """What a run moves each way at the most."""
 _MOST_ECHOES, _LEAST_ECHOES = 5_000, 8
-_QUESTIONS = ("sizes", "processes", "payloads")
+_PARTS_SIZE, _QUICK_PARTS_SIZE, _PARTS_REPEATS = 10_000, 2_000, 3
+_QUESTIONS = ("sizes", "parts", "processes", "payloads")
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Programme:
     """What is to be run, by question."""
 
     sizes: list[Plan]
+    parts: list[Plan]
     processes: list[Plan]
     payloads: list[Plan]
 
@@ -51,6 +53,7 @@ class Programme:
         most = _QUICK_PAYLOAD_BYTES if quick else _PAYLOAD_BYTES
         chosen = {
             "sizes": [Plan(kind=kind, size=size) for size in sizes for kind in _KINDS],
+            "parts": [Plan(kind="list", size=_QUICK_PARTS_SIZE if quick else _PARTS_SIZE)] * _PARTS_REPEATS,
             "processes": [Plan(kind="group", size=grid_size, coordinators=c, workers=w) for c, w in grid],
             "payloads": [
                 Plan(
@@ -115,7 +118,7 @@ def _show(told: dict[str, str], found: dict[str, list[Outcome]]) -> None:
     everything = [outcome for outcomes in found.values() for outcome in outcomes]
     blocks = [
         table.facts(told),
-        *tables(found["sizes"], found["processes"], found["payloads"]),
+        *tables(found["sizes"], found["parts"], found["processes"], found["payloads"]),
         bounds_table(bounds(found["sizes"])),
         faults(everything),
     ]

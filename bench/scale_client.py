@@ -13,7 +13,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -47,13 +47,16 @@ class ScaleClient:
         """Submit a group or a chord of so many members.
 
         Args:
-            kind: `group`, `chord`, or `echo`: a group whose members take and return `payload` bytes.
+            kind: `group`, `chord`, `list`: a group that is not streamed, or `echo`: one whose members take and return
+                `payload` bytes.
             size: How many members.
             queue: Where they wait.
             payload: Bytes, for `echo`.
         """
         self._kind, self._size = kind, size
-        members = _members(kind, size, payload)
+        members: Iterable[Canvas] = _members(kind, size, payload)
+        if kind == "list":
+            members = list(members)
         canvas: Canvas = chord(members, called.s()) if kind == "chord" else group(members)
         self._result = canvas.apply_async(queue=queue)
         return {}

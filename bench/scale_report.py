@@ -35,13 +35,17 @@ class Bound:
 
 
 def tables(
-    sizes: Sequence[Outcome], processes: Sequence[Outcome], payloads: Sequence[Outcome]
+    sizes: Sequence[Outcome],
+    parts: Sequence[Outcome],
+    processes: Sequence[Outcome],
+    payloads: Sequence[Outcome],
 ) -> list[list[str]]:
-    """Return a table of times and one of memory for sizes, one for processes and one for payloads, if it has rows."""
+    """Return tables of times, memory and processor for sizes, and one for each other question, if it has rows."""
     times = ["µs a task", "submitted in", "ended in", "values in", "hand-over", "call"]
     found = [
         (sizes, _size_row, ["sizes", *times]),
         (sizes, _memory_row, ["memory, MB over idle", *PARTS, "store B a node"]),
+        ([*sizes, *parts], _processor_row, ["processor, µs a task", *PARTS, "together"]),
         (processes, _size_row, ["processes", *times]),
         (payloads, _payload_row, ["payloads", "µs a task", "MB/s each way"]),
     ]
@@ -124,6 +128,12 @@ def _memory_row(outcome: Outcome) -> list[str]:
         known = [phase for phase in phases if phase is not None]
         cells.append(_text(max(known) / MB, "") if known else _NONE)
     return [outcome.plan.text, *cells, _text(outcome.store_bytes_a_node, "")]
+
+
+def _processor_row(outcome: Outcome) -> list[str]:
+    taken = [outcome.processor_us(part) for part in PARTS]
+    known = [each for each in taken if each is not None]
+    return [outcome.plan.text, *(_text(each, "") for each in (*taken, sum(known) if known else None))]
 
 
 def _payload_row(outcome: Outcome) -> list[str]:

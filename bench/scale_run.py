@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.deployment import Gesso
-from bench.processes import Client, ProgramError, python, resident_bytes
+from bench.processes import Client, ProgramError, processor_seconds, python, resident_bytes
 
 PARTS = ("client", "coordinator", "worker", "store")
 _BACKLOG_QUEUE, _QUEUE = "backlog", "default"
@@ -25,7 +25,8 @@ class Plan:
     """What to run."""
 
     kind: str
-    """`group`, `chord`, `backlog` (a group whose workers come when all of it waits), or `echo`."""
+    """`group`, `chord`, `backlog` (a group whose workers come when all of it waits), `list` (a group that is not
+    streamed), or `echo`."""
     size: int
     coordinators: int = 1
     workers: int = 2
@@ -73,6 +74,8 @@ class Outcome:
     """The most of each part from then until the end."""
     waiting: dict[str, int] = field(default_factory=dict)
     """Of each part, when all of a backlog waited."""
+    processor: dict[str, float] = field(default_factory=dict)
+    """Seconds of processor that each part had, from the start until the client had the values."""
 
     @property
     def us_a_task(self) -> float | None:
@@ -81,6 +84,10 @@ class Outcome:
             return None
         read = self.read_s or 0.0 if self.plan.kind == "echo" else 0.0
         return 1e6 * (self.total_s + read) / self.plan.size
+
+    def processor_us(self, part: str) -> float | None:
+        """Return the microseconds of processor that a part had for each task."""
+        return 1e6 * self.processor[part] / self.plan.size if part in self.processor else None
 
     def grown(self, phase: Mapping[str, int], part: str) -> int | None:
         """Return by how many bytes a part was over its idle size in a phase."""
@@ -134,7 +141,7 @@ class _Measurement:
         """Have the client do something, and keep the most that each part takes meanwhile."""
         deadline = time.monotonic() + self._limit
         self._client.tell(order)
-        samples = 0
+        samples, before = 0, self._processor()
         while not self._client.ready(_SAMPLE_S):
             for part, size in self._resident().items():
                 most[part] = max(most.get(part, 0), size)
@@ -146,12 +153,19 @@ class _Measurement:
         answer = self._client.answer(1)
         for part, size in self._resident().items():
             most[part] = max(most.get(part, 0), size)
+        if order["do"] != "idle":
+            for part, seconds in self._processor().items():
+                taken = self._outcome.processor
+                taken[part] = taken.get(part, 0.0) + seconds - before.get(part, 0.0)
         if "error" in answer:
             raise ProgramError(f"{order['do']}: {answer['error']}")
         return answer
 
     def _find_members(self) -> None:
         self._members = self._gesso.members() | {"client": [self._client.process.pid]}
+
+    def _processor(self) -> dict[str, float]:
+        return {part: processor_seconds(members) for part, members in self._members.items()}
 
     def _resident(self) -> dict[str, int]:
         return {part: resident_bytes(members) for part, members in self._members.items()}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.processes import Client, Program, ProgramError, resident_bytes, tree
+from bench.processes import Client, Program, ProgramError, processor_seconds, resident_bytes, tree
 from support.system import until
 
 _ECHO = "import sys\nfor line in sys.stdin: print(line.strip(), flush=True)"
@@ -69,3 +69,10 @@ def test_a_client_that_died_says_why(tmp_path: Path) -> None:
         client.process.wait()
         with pytest.raises(ProgramError, match="the client ended: no module"):
             client.ask({}, 10)
+
+
+def test_the_time_of_a_processor_is_counted() -> None:
+    """This process has had some since it began, and has more after work."""
+    before = processor_seconds([os.getpid()])
+    until(lambda: sum(range(100_000)) > 0 and processor_seconds([os.getpid()]) > before, "a tick was counted")
+    assert processor_seconds([]) == 0

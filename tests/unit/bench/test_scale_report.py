@@ -49,6 +49,13 @@ def test_a_million_that_failed_is_not_passed_over() -> None:
 def test_each_question_has_its_table() -> None:
     """Those that were not asked have none."""
     echo = Outcome(plan=Plan(kind="echo", size=10, payload=1_000), total_s=0.5, read_s=0.5)
-    assert len(tables([_chord(1_000, 1)], [], [])) == 2
-    [payloads] = tables([], [], [echo])
+    assert len(tables([_chord(1_000, 1)], [], [], [])) == 3
+    [payloads] = tables([], [], [], [echo])
     assert payloads[1].split()[-2:] == ["100,000", "0.01"]
+
+
+def test_the_processor_is_told_for_a_task() -> None:
+    """Of each part, and of all together."""
+    taken = {"client": 0.01, "coordinator": 0.06, "worker": 0.05, "store": 0.03}
+    [parts] = tables([], [Outcome(plan=Plan(kind="list", size=1_000), processor=taken)], [], [])
+    assert parts[1].split()[-5:] == ["10.0", "60.0", "50.0", "30.0", "150"]
