@@ -107,6 +107,8 @@ class ValueReader:
         """Take the items that follow."""
         for item in items:
             match item.WhichOneof("kind"):
+                case "value" if self._awaited is None:
+                    self._lists[-1].append(codec.decode(item.value))
                 case "value":
                     self._put(codec.decode(item.value))
                 case "begin":

@@ -20,6 +20,7 @@ import redis
 
 from acceptance.tasks import Ledger, call
 from gesso import App, Canvas, aio, chain, chord, group, growing
+from gesso.v1 import coordinator_service_pb2 as pb
 from support.system import LIMIT_SECONDS, Coordinator, System, until
 
 MIB = 1 << 20
@@ -96,9 +97,12 @@ def test_members_that_wait_take_no_memory_outside_the_store(system: System, coun
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 @pytest.mark.parametrize("count", COUNTS)
 def test_members_run_while_the_generator_yields(system: System, ledger: Ledger, count: int) -> None:
-    """Half-way the generator waits until a member has run, which it does; then everything comes to its value."""
+    """Half-way the generator waits until a member has run, which it does; then everything comes to its value.
+
+    Reading that is not kept in memory either.
+    """
     coordinator = system.coordinator()
-    system.client(coordinator)
+    app = system.client(coordinator)
     system.worker(coordinator, processes=2)
     group(call("add", key, key) for key in range(2 * growing.AHEAD_COUNT)).delay().get(timeout=LIMIT_SECONDS)
 
@@ -113,9 +117,12 @@ def test_members_run_while_the_generator_yields(system: System, ledger: Ledger, 
         result = group(members()).delay()
         early = result.completed_count()
         until(result.ready, "the end of all", limit=LONG_SECONDS)
+        request = pb.ReadValueRequest(node_id=result.id)
+        steps = app.coordinator.read_value(request, lambda parts: sum(len(part.items) for part in parts))
 
     memory.check(f"{count:,} members, {early:,} of them done when the last was sent")
     assert result.completed_count() == count
+    assert steps == count + 2  # the list's begin and end
 
 
 def test_group_is_whole_when_its_generator_ends(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, TypeAlias
@@ -59,8 +59,10 @@ class _Reader:
     canvas_id: CanvasId
     for_client: bool
 
-    async def join(self, index: int, body: JoinBody, until_ms: int | None = None) -> AsyncIterator[Step]:
-        """Walk through a join's value, depth first, in order.
+    async def join(
+        self, index: int, body: JoinBody, until_ms: int | None = None
+    ) -> AsyncIterator[Sequence[Step]]:
+        """Walk through a join's value, depth first, in order, many steps at a time.
 
         Args:
             index: The join.
@@ -72,53 +74,69 @@ class _Reader:
             arrived = await self.partition.arrivals(self.canvas_id, index, body.need)
             inputs = runs(_in_order(arrived, body.inputs))
         if not body.single:
-            yield Mark.BEGIN
+            yield (Mark.BEGIN,)
         for run in inputs:
-            async for step in self._run(run, until_ms, settled=body.counts is Counts.SETTLED):
-                yield step
+            async for steps in self._run(run, until_ms, settled=body.counts is Counts.SETTLED):
+                yield steps
         if not body.single:
-            yield Mark.END
+            yield (Mark.END,)
 
-    async def _run(self, run: Run, until_ms: int | None, *, settled: bool) -> AsyncIterator[Step]:
+    async def _run(self, run: Run, until_ms: int | None, *, settled: bool) -> AsyncIterator[Sequence[Step]]:
         first, left = run.first, run.count
         while left:
             page = await self.partition.outcomes(self.canvas_id, (first, left, run.stride), _PAGE_BYTES)
+            steps: list[Step] = []
             for position, (record, outcome, inner) in enumerate(page):
-                state = State(record[0])
+                index = first + position * run.stride
                 if settled:
+                    state = State(record[0])
                     if until_ms is not None and _ended_since(record, until_ms):
                         state = State.WAITING
-                    yield Settled(first + position * run.stride, state)
+                    steps.append(Settled(index, state))
                     if state is not State.SUCCEEDED:
                         continue
-                async for step in self._value(first + position * run.stride, record, outcome, inner):
-                    yield step
+                own = self._own(record, outcome)
+                if own is not None:
+                    steps.append(own)
+                    continue
+                yield steps
+                steps = []
+                async for others in self._value(index, record, outcome, inner):
+                    yield others
+            yield steps
             first += len(page) * run.stride
             left -= len(page)
 
-    async def _value(self, index: int, record: str, outcome: bytes, body: bytes) -> AsyncIterator[Step]:
+    def _own(self, record: str, outcome: bytes) -> Step | None:
+        """Return the one step that a node's value is; None if more is to be read for it."""
         if self.for_client and record[0] == State.SUCCEEDED and ignores_value(record):
-            yield Mark.IGNORED
-            return
-        if outcome.startswith(_ELSEWHERE):
+            return Mark.IGNORED
+        return outcome if outcome and not outcome.startswith(_ELSEWHERE) else None
+
+    async def _value(
+        self, index: int, record: str, outcome: bytes, body: bytes
+    ) -> AsyncIterator[Sequence[Step]]:
+        own = self._own(record, outcome)
+        if own is None and outcome:
             index = int(outcome[1:])
             ((record, outcome, body),) = await self.partition.outcomes(
                 self.canvas_id, (index, 1, 1), _PAGE_BYTES
             )
-        if outcome:
-            yield outcome
+            own = outcome or None
+        if own is not None:
+            yield (own,)
         elif record[0] == State.SUCCEEDED and (join := parse_record(record)).join:
             until_ms = join.finish_ms if join.overdue else None
-            async for step in self.join(index, parse_join_body(body, join.base), until_ms):
-                yield step
+            async for steps in self.join(index, parse_join_body(body, join.base), until_ms):
+                yield steps
         else:
             raise NoValueError
 
-    async def of(self, index: int) -> AsyncIterator[Step]:
+    async def of(self, index: int) -> AsyncIterator[Sequence[Step]]:
         """Walk through the value of any node."""
         ((record, outcome, body),) = await self.partition.outcomes(self.canvas_id, (index, 1, 1), _PAGE_BYTES)
-        async for step in self._value(index, record, outcome, body):
-            yield step
+        async for steps in self._value(index, record, outcome, body):
+            yield steps
 
 
 def _ended_since(record: str, instant_ms: int) -> bool:
@@ -138,8 +156,8 @@ class Values:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def walk(self, canvas_id: CanvasId, index: int, *, for_client: bool) -> AsyncIterator[Step]:
-        """Walk through the value of a node that has succeeded.
+    def walk(self, canvas_id: CanvasId, index: int, *, for_client: bool) -> AsyncIterator[Sequence[Step]]:
+        """Walk through the value of a node that has succeeded, about as many steps at a time as one call reads.
 
         Args:
             canvas_id: Its canvas.
@@ -166,16 +184,15 @@ class Values:
             return None
         found: list[bytes] = []
         size, depth = 0, 0
-        async for step in self._reader(canvas_id, for_client=for_client).join(index, body):
-            if step is Mark.BEGIN:
-                depth += 1
-                if depth > 1:
+        async for steps in self._reader(canvas_id, for_client=for_client).join(index, body):
+            for step in steps:
+                if isinstance(step, bytes):
+                    size += len(step)
+                    found.append(step)
+                elif step is Mark.BEGIN:
+                    depth += 1
+                elif step is Mark.IGNORED:
                     return None
-            elif step is Mark.IGNORED:
+            if size > room.size or depth > 1:
                 return None
-            elif isinstance(step, bytes):
-                size += len(step)
-                if size > room.size:
-                    return None
-                found.append(step)
         return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from hashlib import sha256
-from typing import cast
+from typing import TypeVar, cast
 
 import grpc
 
@@ -15,7 +15,7 @@ from gesso_server.carried import Carried
 from gesso_server.config import DEFAULT_NAMESPACE
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
-from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled, Step
+from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
 from gesso_server.rpc.elements import Elements, merged_stamps, milliseconds, positive_milliseconds
 from gesso_server.rpc.listing import Nodes
@@ -28,12 +28,13 @@ from gesso_server.store.calls import Accepted, LookedCanvas
 from gesso_server.store.records import State
 
 NAMESPACE = DEFAULT_NAMESPACE
+V = TypeVar("V", pb.ReadValueResponse, worker_service_pb2.ReadInputResponse)
 
 _REQUEST_ID_BYTES = 128
 _TRACESTATE_BYTES, _BAGGAGE_BYTES = 512, 8192
 _INLINE = Room(size=256 << 10, count=50_000)
 _NONE = payload_pb2.Payload(data=b"null")
-_FRAME_BYTES = 1 << 20
+_FRAME_BYTES = 256 << 10
 _PAGE_SIZE, _PAGE_LIMIT = 100, 1000
 _TASK_ID_LENGTH = 128
 
@@ -237,8 +238,8 @@ class Canvases:
         self, request: pb.ReadValueRequest, _context: Context
     ) -> AsyncIterator[pb.ReadValueResponse]:
         """Serve CoordinatorService.ReadValue."""
-        async for items in self.value(await self._ref(request.node_id)):
-            yield pb.ReadValueResponse(items=items)
+        async for part in self.value(await self._ref(request.node_id), pb.ReadValueResponse):
+            yield part
 
     async def _ref(self, text: str, field: str = "node_id") -> NodeRef:
         """Return the node that an id names: a node's own, or one that a client chose."""
@@ -309,34 +310,37 @@ class Canvases:
         count = await self._coordinator.cancellations.nodes(NAMESPACE, refs, terminate=request.terminate)
         return pb.RevokeNodesResponse(revoked_count=count)
 
-    async def value(
-        self, ref: NodeRef, *, for_client: bool = True
-    ) -> AsyncIterator[list[value_item_pb2.ValueItem]]:
-        """Walk through the value of a node, in parts of about 1 MiB.
+    async def value(self, ref: NodeRef, kind: type[V], *, for_client: bool = True) -> AsyncIterator[V]:
+        """Walk through the value of a node, in parts of about 256 KiB.
 
         Args:
             ref: The node.
+            kind: The message that a part is.
             for_client: Whether values that are to be ignored are None.
         """
         _, view = await self._nodes.one(ref)
         if view.record.state is not State.SUCCEEDED:
             raise NoValueError
-        items: list[value_item_pb2.ValueItem] = []
-        size = 0
-        walk = self._coordinator.values.walk(ref.canvas_id, ref.index, for_client=for_client)
-        async for step in walk:
-            items.append(await self._item(ref, step))
-            size += 8 + (len(step) if isinstance(step, bytes) else 0)
-            if size > _FRAME_BYTES:
-                yield items
-                items, size = [], 0
-        yield items
+        part, outcome, size = kind(), worker_service_pb2.Outcome(), 0
+        async for steps in self._coordinator.values.walk(ref.canvas_id, ref.index, for_client=for_client):
+            for step in steps:
+                size += 8
+                # A part's items lie together in memory: made one by one, each would take some hundred bytes more.
+                item = part.items.add()
+                if isinstance(step, bytes):
+                    size += len(step)
+                    outcome.ParseFromString(step)
+                    item.value.CopyFrom(outcome.value)
+                else:
+                    await self._set_mark(item, ref, step)
+                if size > _FRAME_BYTES:
+                    yield part
+                    # What is read into a message again takes more memory each time, until it is thrown away.
+                    part, outcome, size = kind(), worker_service_pb2.Outcome(), 0
+        yield part
 
-    async def _item(self, ref: NodeRef, step: Step) -> value_item_pb2.ValueItem:
-        item = value_item_pb2.ValueItem()
+    async def _set_mark(self, item: value_item_pb2.ValueItem, ref: NodeRef, step: Mark | Settled) -> None:
         match step:
-            case bytes():
-                item.value.CopyFrom(worker_service_pb2.Outcome.FromString(step).value)
             case Mark.BEGIN:
                 item.begin.SetInParent()
             case Mark.END:
@@ -349,7 +353,6 @@ class Canvases:
                     _, view = await self._nodes.one(NodeRef(ref.canvas_id, index))
                     if (error := view.error()) is not None:
                         item.outcome.error.CopyFrom(error)
-        return item
 
 
 def _check_request_id(text: str) -> None:

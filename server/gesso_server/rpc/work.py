@@ -72,8 +72,8 @@ class Work:
         if partition is None or not same or not await partition.takes(request.session_id, token, ref.index):
             text = "the session does not hold this attempt, or the node is not its input"
             raise Refusal(grpc.StatusCode.FAILED_PRECONDITION, "NOT_HELD", text)
-        async for items in self._canvases.value(ref, for_client=False):
-            yield pb.ReadInputResponse(items=items)
+        async for part in self._canvases.value(ref, pb.ReadInputResponse, for_client=False):
+            yield part
 
     async def work(
         self, requests: AsyncIterator[pb.WorkRequest], _context: Context

@@ -3,15 +3,41 @@
 -- ARGV[1] canvas  [2] first  [3] count  [4] stride  [5] most bytes
 -- Returns a flat list: record, outcome or '', body or '' (a join's only), for as many nodes as fit, at least one.
 
+local FEW = 8 -- wanted nodes of a chunk for which it is not read whole
+
+-- A function that returns a node's field of a canvas's hashes of one kind, nil or false if there is none. Where many
+-- nodes of a chunk are wanted and it is small, which its encoding says, it is read whole: a lookup in a small hash walks
+-- through it, and each is a call.
+local function fields(K, cid, key_of, many)
+  local chunks = {}
+  return function(index)
+    local chunk = math.floor(index / CHUNK)
+    local known = chunks[chunk]
+    local key = (known == nil or not known) and key_of(K, cid, chunk)
+    if known == nil then
+      known = many and redis.call('OBJECT', 'ENCODING', key) == 'listpack' and {}
+      if known then
+        local flat = redis.call('HGETALL', key)
+        for i = 1, #flat, 2 do known[flat[i]] = flat[i + 1] end
+      end
+      chunks[chunk] = known
+    end
+    if known then return known[tostring(index)] end
+    return redis.call('HGET', key, index)
+  end
+end
+
 redis.register_function{function_name = '@LIBRARY@_outcomes', flags = {'no-writes', 'allow-oom'}, callback = function(KEYS, ARGV)
   local K, cid = KEYS[1], ARGV[1]
   local first, stride, room = tonumber(ARGV[2]), tonumber(ARGV[4]), tonumber(ARGV[5])
+  local count = math.min(tonumber(ARGV[3]), 1000)
+  local many = count > FEW and stride * FEW <= CHUNK
+  local record_of, outcome_of = fields(K, cid, keys.nodes, many), fields(K, cid, keys.results, many)
   local list, size = {}, 0
-  for i = 0, math.min(tonumber(ARGV[3]), 1000) - 1 do
+  for i = 0, count - 1 do
     local index = first + i * stride
-    local chunk = math.floor(index / CHUNK)
-    local record = redis.call('HGET', keys.nodes(K, cid, chunk), index) or ''
-    local outcome = nodes.outcome(K, cid, index, string.sub(record, 1, 1))
+    local record = record_of(index) or ''
+    local outcome = outcome_of(index) or nodes.outcome(K, cid, index, string.sub(record, 1, 1))
     local body = ''
     if outcome == '' then body = kept(K, cid, keys.bodies, index) end
     size = size + #outcome + #body

@@ -33,7 +33,8 @@ async def value(rig: Rig, canvas: Canvas, index: int) -> list[bytes]:
     """Return the outcomes that the value of a node consists of."""
     return [
         step
-        async for step in rig.coordinator.values.walk(canvas.id, index, for_client=True)
+        async for steps in rig.coordinator.values.walk(canvas.id, index, for_client=True)
+        for step in steps
         if isinstance(step, bytes)
     ]
 
