@@ -23,7 +23,7 @@ function call_state.begin(K, caller)
   local coordinator, known = string.match(caller, '^(%S*) ?(%d*)$')
   return {K = K, coordinator = coordinator, known = tonumber(known) or 0, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
     canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
-    deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}, tally = {}, waits = {}, took = {}}
+    deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}, labels = {}, tally = {}, waits = {}, took = {}}
 end
 
 -- Add to what the call tells its coordinator that it has done: final state letters of tasks, `canvas` and such a letter,

@@ -36,6 +36,12 @@ function canvases.get(call, cid)
   return canvas or nil
 end
 
+-- How old it is, in ms, as text.
+function canvases.age(call, canvas)
+  canvas.age = canvas.age or string.format('%d', call.now - canvas.created)
+  return canvas.age
+end
+
 -- A lane: {prio, queue, timed, key, task}; an empty key means the task's name.
 function canvases.lane(call, canvas, id)
   local lane = canvas.lanes[id]
@@ -103,8 +109,9 @@ local function tell(call, canvas)
   if #finals == 0 then return end
   local watchers = keys.watchers(call.K, canvas.id)
   for from = 1, #finals, 1000 do
-    local part = {unpack(finals, from, math.min(from + 999, #finals))}
-    local found = redis.call('HMGET', watchers, unpack(part))
+    local part, labels = {unpack(finals, from, math.min(from + 999, #finals))}, {}
+    for i, index in ipairs(part) do labels[i] = nodes.label(call, index) end
+    local found = redis.call('HMGET', watchers, unpack(labels))
     for i, coordinators in ipairs(found) do
       if coordinators then
         for coordinator in string.gmatch(coordinators, '[^,]+') do

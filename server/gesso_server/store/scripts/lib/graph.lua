@@ -11,7 +11,7 @@ local SPREAD = 100 -- ranges of added nodes that are looked at together
 local function finish(call, canvas, node, state, cause)
   node.state = state
   node.cause = cause
-  node.finish = call.now - canvas.created
+  node.finish = canvases.age(call, canvas)
   nodes.touch(call, canvas.id, node)
   canvases.count(call, canvas, node.index)
   if not node.join then call.tally[state] = (call.tally[state] or 0) + 1 end
@@ -51,14 +51,14 @@ local function arrive(call, canvas, index, from)
   local join = nodes.get(call, canvas.id, index)
   if not join then return end
   join.ended = join.ended + 1
-  local cause = string.gsub(cause_of(from), '^c', '')
+  local cause = from.state == 'S' and '-' or string.gsub(cause_of(from), '^c', '')
   if from.state == 'S' then
     join.ok = join.ok + 1
   elseif from.state ~= 'I' and join.cause == '-' and not FINAL[join.state] then
     join.cause = cause
   end
   if not FINAL[join.state] then
-    join.last = from.join and from.last or tostring(from.index)
+    join.last = from.join and from.last or nodes.label(call, from.index)
     if join.policy == 'q' and from.state == 'S' then
       redis.call('RPUSH', keys.arrivals(call.K, canvas.id, index), from.index)
       redis.call('SADD', keys.extra(call.K, canvas.id), index)
@@ -339,6 +339,9 @@ end
 
 -- Turn the edges of an ended node into items of the agenda; arrivals and replacements happen at once.
 local function follow(call, canvas, node)
+  -- All that most members of groups have.
+  local only = string.match(node.edges, '^%+(%d+)$')
+  if only then return arrive(call, canvas, tonumber(only), node) end
   for edge in string.gmatch(node.edges, '[^;]+') do
     local kind, target = string.match(edge, '^([+=])(%d+)$')
     local template = string.match(edge, '^!%*(%d+)$')

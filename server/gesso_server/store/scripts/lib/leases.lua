@@ -82,9 +82,9 @@ local function grant(call, session, canvas, node, granted, since)
   note_ready(canvas, node, since)
   node.state = 'G'
   node.deliveries = node.deliveries + 1
-  node.nonce, node.session, node.start = call.nonce, session.num, call.now - canvas.created
+  node.nonce, node.session, node.start = call.nonce, session.num, canvases.age(call, canvas)
   nodes.touch(call, canvas.id, node)
-  local field = canvas.id .. ':' .. node.index
+  local field = canvas.id .. ':' .. nodes.label(call, node.index)
   granted.held[#granted.held + 1] = field
   granted.held[#granted.held + 1] = node.deliveries .. ',' .. node.nonce .. ',0'
   granted.fields[#granted.fields + 1] = field

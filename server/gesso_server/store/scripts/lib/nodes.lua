@@ -38,7 +38,9 @@
 
 local nodes = {}
 
-local CHUNK = 128 -- nodes of one hash; the server's store/records.py has the same number
+local CHUNK = 64 -- nodes of one hash: in a small one each lookup walks through it, and each hash takes room of its own
+
+local MOST_SHAPES, LONGEST_SHAPE = 1000, 200 -- how many static parts are remembered, and of what length
 
 local FINAL = {S = true, F = true, U = true, D = true, V = true, X = true, C = true, I = true, N = true}
 local OWN_FAILURE = {F = true, D = true, V = true, X = true}
@@ -53,32 +55,69 @@ local function split(text)
   return parts
 end
 
--- Raises where the text is no record.
-local function decode(index, text)
-  local state, dynamic, static = string.match(text, '^(.)([^/]*)/(.*)$')
-  local first, source, edges, timing = string.match(assert(static), '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
-  local node = {index = index, state = state, first = first, source = source, edges = edges, timing = timing,
-    was_held = HELD[state]}
-  local d = split(dynamic)
+-- What the static part of a record says. The members of a group have the same one: it is read once for all of them. What
+-- is remembered depends on nothing but the text.
+local shapes, shape_count = {}, 0
+
+local function shape_of(static)
+  local shape = shapes[static]
+  if shape then return shape end
+  local first, source, edges, timing = string.match(static, '^([^|]*)|([^|]*)|([^|]*)|(.*)$')
+  shape = {text = static, first = assert(first), source = source, edges = edges, timing = timing}
   if string.sub(first, 1, 1) == 'J' then
     local need, policy, total = string.match(first, '^J(-?%d+),(.),(%d+)$')
+    shape.need, shape.policy, shape.total = tonumber(assert(need)), policy, tonumber(total)
+  end
+  if #static <= LONGEST_SHAPE then
+    if shape_count == MOST_SHAPES then shapes, shape_count = {}, 0 end
+    shapes[static], shape_count = shape, shape_count + 1
+  end
+  return shape
+end
+
+-- Raises where the text is no record.
+local function decode(index, text)
+  local slash = assert(string.find(text, '/', 2, true))
+  local state, dynamic, shape = string.sub(text, 1, 1), string.sub(text, 2, slash - 1), shape_of(string.sub(text, slash + 1))
+  local node = {index = index, state = state, shape = shape, first = shape.first, source = shape.source, edges = shape.edges,
+    timing = shape.timing, was_held = HELD[state]}
+  if shape.need then
+    local d = split(dynamic)
     node.join = true
-    node.need, node.policy, node.total = tonumber(assert(need)), policy, tonumber(total)
+    node.need, node.policy, node.total = shape.need, shape.policy, shape.total
     node.ok, node.ended = assert(tonumber(d[1] or 0)), assert(tonumber(d[2] or 0))
     node.cause, node.last, node.finish = d[3] or '-', d[4] or '-', d[5]
-  else
-    node.lane, node.permit = first, string.byte(timing) == 112 -- p
-    node.deliveries, node.crashes = assert(tonumber(d[1] or 0)), assert(tonumber(d[2] or 0))
-    node.failures = assert(tonumber(d[3] or 0))
+    return node
+  end
+  node.lane, node.permit = shape.first, string.byte(shape.timing) == 112 -- p
+  node.deliveries, node.crashes, node.failures = 0, 0, 0
+  if dynamic ~= '' then
+    local deliveries, crashes, failures, one, two, three =
+      string.match(dynamic, '^(%d+),(%d+),(%d+),?([^,]*),?([^,]*),?([^,]*)$')
+    node.deliveries, node.crashes, node.failures = tonumber(assert(deliveries)), tonumber(crashes), tonumber(failures)
     if HELD[state] then
-      node.nonce, node.session, node.start = d[4], d[5], d[6]
+      node.nonce, node.session, node.start = one, two, three
     elseif FINAL[state] then
-      node.cause, node.finish, node.start = d[4] or '-', d[5], d[6]
+      node.cause, node.finish, node.start = one, two, three ~= '' and three or nil
     elseif state == 'P' then
-      node.start = d[6]
+      node.start = three ~= '' and three or nil
     end
+  elseif FINAL[state] then
+    node.cause = '-'
   end
   return node
+end
+
+-- Small numbers as text: making a text of a number is slow.
+local DIGITS = {[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
+
+local function static_of(node)
+  local shape = node.shape
+  if not node.join and node.timing == shape.timing and node.edges == shape.edges and node.source == shape.source then
+    return shape.text
+  end
+  local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.first
+  return first .. '|' .. node.source .. '|' .. node.edges .. '|' .. node.timing
 end
 
 local function encode(node)
@@ -90,7 +129,8 @@ local function encode(node)
       d = node.ok .. ',' .. node.ended .. ',' .. node.cause .. ',' .. node.last
     end
   else
-    d = node.deliveries .. ',' .. node.crashes .. ',' .. node.failures
+    d = (DIGITS[node.deliveries] or node.deliveries) .. ',' .. (DIGITS[node.crashes] or node.crashes) .. ','
+      .. (DIGITS[node.failures] or node.failures)
     if HELD[node.state] then
       d = d .. ',' .. node.nonce .. ',' .. node.session .. ',' .. node.start
     elseif FINAL[node.state] then
@@ -99,8 +139,17 @@ local function encode(node)
       d = d .. ',-,-,' .. node.start
     end
   end
-  local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.first
-  return node.state .. d .. '/' .. first .. '|' .. node.source .. '|' .. node.edges .. '|' .. node.timing
+  return node.state .. d .. '/' .. static_of(node)
+end
+
+-- A node's index as text, made once in a call.
+function nodes.label(call, index)
+  local label = call.labels[index]
+  if not label then
+    label = string.format('%d', index)
+    call.labels[index] = label
+  end
+  return label
 end
 
 -- A field of a canvas's hashes of one kind, '' if there is none. What a canvas took over lies with the one that it runs again.
@@ -141,7 +190,7 @@ function nodes.prefetch(call, cid, indexes)
     cache = {}
     call.nodes[cid] = cache
   end
-  local wanted = {}
+  local wanted, labels = {}, {}
   for _, index in ipairs(indexes) do
     if cache[index] == nil then
       local chunk = math.floor(index / CHUNK)
@@ -151,11 +200,13 @@ function nodes.prefetch(call, cid, indexes)
         wanted[chunk] = list
       end
       list[#list + 1] = index
+      labels[chunk] = labels[chunk] or {}
+      labels[chunk][#list] = nodes.label(call, index)
       cache[index] = false
     end
   end
   for chunk, list in pairs(wanted) do
-    local texts = redis.call('HMGET', keys.nodes(call.K, cid, chunk), unpack(list))
+    local texts = redis.call('HMGET', keys.nodes(call.K, cid, chunk), unpack(labels[chunk]))
     for i, index in ipairs(list) do
       if texts[i] then cache[index] = readable(call, cid, index, texts[i]) end
     end
@@ -207,7 +258,7 @@ local function write_chunks(call, key_of, per_canvas, value_of)
         list = {}
         chunks[chunk] = list
       end
-      list[#list + 1] = index
+      list[#list + 1] = nodes.label(call, index)
       list[#list + 1] = value_of(item)
     end
     for chunk, list in pairs(chunks) do
