@@ -221,10 +221,13 @@ class _Compiler:
             inside: The joins that they stand inside.
         """
         last = None
+        before: Stage | None = None
         for stage in sequence:
+            if last is not None:
+                origin = Origin.TASK if isinstance(before, Call) else Origin.JOIN
+                source, group = Source(last, origin, takes_value=True), None
             last = self._stage(stage, source, group, inside)
-            origin = Origin.TASK if isinstance(stage, Call) else Origin.JOIN
-            source, group = Source(last, origin, takes_value=True), None
+            before = stage
         return last
 
     def members(
@@ -234,6 +237,7 @@ class _Compiler:
         lasts: list[int] = []
         inside = (*join.groups, index)
         waiting: list[Waiting] = []
+        arrive = Arrive(index)
         for sequence in sequences:
             last = (
                 self._later(sequence, join.source, inside, waiting)
@@ -241,7 +245,7 @@ class _Compiler:
                 else self.sequence(sequence, join.source, index, inside)
             )
             if last is not None:
-                self.nodes[last - self._base].edges.append(Arrive(index))
+                self.nodes[last - self._base].edges.append(arrive)
                 lasts.append(last)
         return runs(lasts), tuple(waiting)
 
@@ -273,7 +277,11 @@ class _Compiler:
         return self._base + len(self.nodes) - 1
 
     def _behind(self, source: Source | None) -> _Begun:
-        return self._begun.setdefault(_key(source), _Begun())
+        key = _key(source)
+        begun = self._begun.get(key)
+        if begun is None:
+            begun = self._begun[key] = _Begun()
+        return begun
 
     def _call(self, call: Call, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:
         lane = self._shared.lane(call.lane)
@@ -282,10 +290,12 @@ class _Compiler:
         node = TaskNode(call, lane, source, group, call.task_id, groups=inside)
         index = self._add(node)
         self._behind(source).tasks.setdefault(lane, []).append(index)
-        for link in dict.fromkeys(call.links):
-            # No join waits for a link, so it stands inside none.
-            self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None, ())
-        node.edges += [Raise(self._shared.template(link)) for link in dict.fromkeys(call.error_links)]
+        if call.links:
+            for link in dict.fromkeys(call.links):
+                # No join waits for a link, so it stands inside none.
+                self.sequence(stages(link), Source(index, Origin.TASK, takes_value=True), None, ())
+        if call.error_links:
+            node.edges += [Raise(self._shared.template(link)) for link in dict.fromkeys(call.error_links)]
         return index
 
     def _fan(self, fan: Fan, source: Source | None, group: int | None, inside: tuple[int, ...]) -> int:

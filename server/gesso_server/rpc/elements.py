@@ -55,6 +55,9 @@ class _Hung(NamedTuple):
     error_links: tuple[Element, ...] = ()
 
 
+_NOTHING_HUNG = _Hung()
+
+
 class Elements:
     """Converts one canvas."""
 
@@ -127,6 +130,9 @@ class Elements:
             limit = self._limits.depth
             raise invalid("DEPTH_LIMIT", f"the canvas is nested more than {limit} deep", limit=str(limit))
         kind = canvas.WhichOneof("kind")
+        if kind == "signature" and len(canvas.ListFields()) == 1:
+            # Nothing else is set: most members of large groups.
+            return self._call(canvas, inherited, _NOTHING_HUNG, depth)
         if kind != "signature" or canvas.steps or canvas.members or canvas.header or canvas.HasField("body"):
             _check_parts(canvas, kind)
         stamps = self._stamped(canvas.stamps, inherited) if canvas.stamps else inherited
@@ -268,7 +274,8 @@ class Elements:
         if len(payload.data) > limit:
             text = f"the payload has {len(payload.data)} bytes, more than {limit}"
             raise invalid("PAYLOAD_TOO_LARGE", text, field, limit=str(limit))
-        _check_encoding(payload.encoding, f"{field}.encoding")
+        if payload.encoding:
+            _check_encoding(payload.encoding, f"{field}.encoding")
 
 
 def _check_encoding(name: str, path: str) -> None:

@@ -224,7 +224,9 @@ def waiting_text(waiting: Iterable[Waiting]) -> str:
 
 def edges_text(edges: list[Edge]) -> str:
     """Return edges as text, in their order."""
-    return ";".join(map(_edge, edges))
+    if not edges:
+        return ""
+    return _edge(edges[0]) if len(edges) == 1 else ";".join(map(_edge, edges))
 
 
 def parse_edges(text: str) -> list[Edge]:
@@ -272,22 +274,30 @@ def _join_timing(node: JoinNode) -> str:
 def _body(node: Node) -> bytes:
     match node:
         case TaskNode():
-            line = _place(node).text() + (f"|{node.task_id}" if node.task_id else "")
+            line = _place(node) + (f"|{node.task_id}" if node.task_id else "")
             return line.encode() + b"\n" + node.call.body
         case JoinNode():
             policy = f"{int(node.policy.single)}{node.policy.counts.value}{node.policy.need or ''}"
             task_id = node.task_id.replace("|", " ")
             waiting = f"{waiting_text(node.waiting)}\n" if node.policy.max_in_flight else ""
-            return f"{waiting}{_place(node).text()}|{policy}|{task_id}|{runs_text(node.inputs)}".encode()
+            return f"{waiting}{_place(node)}|{policy}|{task_id}|{runs_text(node.inputs)}".encode()
         case _:
             assert_never(node)
 
 
-def _place(node: Node) -> Place:
-    ends = any(isinstance(edge, Arrive) for edge in node.edges)
-    if isinstance(node, TaskNode):
-        ends = ends or node.member_of is not None
-    return Place(node.groups, node.group is not None, ends)
+def _place(node: Node) -> str:
+    if not node.groups:
+        return ""
+    ends = isinstance(node, TaskNode) and node.member_of is not None
+    for edge in node.edges:
+        ends = ends or isinstance(edge, Arrive)
+    return _place_text(node.groups, node.group is not None, ends)
+
+
+@lru_cache(maxsize=1024)
+def _place_text(groups: tuple[int, ...], begins: bool, ends: bool) -> str:  # noqa: FBT001
+    """Return a place as text; the members of a group share it."""
+    return Place(groups, begins, ends).text()
 
 
 def _source(source: Source | None) -> str:
