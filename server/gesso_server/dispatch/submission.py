@@ -32,8 +32,6 @@ _NAMES_PER_CALL = 1000
 _STAMPS_PER_CALL = 500
 _NAME_DAYS = 30
 """How long a chosen id is known at the least."""
-_LARGE = 2000
-"""Nodes from which a canvas is compiled alone, so that the memory of a few at once adds up to little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +95,8 @@ class Submissions:
         self._waits = waits
         self.traces = traces
         self.names = Names(store, timedelta(days=_NAME_DAYS) // _MS)
-        self._large = asyncio.Lock()
+        self.large = asyncio.Lock()
+        """Held for a large canvas from its conversion to its end in the store: the memory of a few at once adds up."""
 
     def compile(self, element: Element) -> Plan:
         """Compile a canvas.
@@ -125,12 +124,6 @@ class Submissions:
         self.pressure.check()
         if self._config.limits.strict_tasks:
             await self._check_tasks(submission.namespace, plan)
-        if len(plan.nodes) < _LARGE:
-            return await self._keep(submission, plan)
-        async with self._large:
-            return await self._keep(submission, plan)
-
-    async def _keep(self, submission: Submission, plan: Plan) -> Submitted:
         # Without a request id the canvas may go anywhere.
         request = submission.request_id or secrets.token_hex(8)
         partition = self._store.partition_for(submission.namespace, request)

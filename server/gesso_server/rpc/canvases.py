@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import sha256
 from typing import TypeVar, cast
 
@@ -17,6 +18,7 @@ from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
+from gesso_server.plan import Plan
 from gesso_server.rpc.elements import Elements, merged_stamps, milliseconds, positive_milliseconds
 from gesso_server.rpc.listing import Nodes
 from gesso_server.rpc.nodes import NodeView, node_state, submitted, summary
@@ -34,6 +36,8 @@ _REQUEST_ID_BYTES = 128
 _TRACESTATE_BYTES, _BAGGAGE_BYTES = 512, 8192
 _INLINE = Room(size=256 << 10, count=50_000)
 _NONE = payload_pb2.Payload(data=b"null")
+_LARGE_BYTES = 128 << 10
+"""A submission from which on it is large: one of 4 MiB takes up to some seconds to compile."""
 _FRAME_BYTES = 256 << 10
 _PAGE_SIZE, _PAGE_LIMIT = 100, 1000
 _TASK_ID_LENGTH = 128
@@ -62,17 +66,38 @@ class Canvases:
             The answer, and what was accepted; None when the request was only to be checked.
         """
         config = self._coordinator.config
-        submission = self.submission(request, Elements(config.limits, config.routes), watch=watch)
-        if request.validate_only:
-            plan = self._coordinator.submissions.compile(submission.element)
-            return pb.SubmitCanvasResponse(node_count=len(plan.nodes)), None
-        if self._coordinator.draining:
-            raise draining()
-        made = await self._coordinator.submissions.submit(submission)
+        elements = Elements(config.limits, config.routes)
+        async with self.turn(request):
+            submission, plan = await self.planned(request, elements, watch=watch)
+            if request.validate_only:
+                return pb.SubmitCanvasResponse(node_count=len(plan.nodes)), None
+            if self._coordinator.draining:
+                raise draining()
+            made = await self._coordinator.submissions.keep(submission, plan)
         response = submitted(made.accepted, self._coordinator.durability)
         if made.last_task_id:
             response.last.task_id = made.last_task_id
         return response, made
+
+    def turn(self, request: pb.SubmitCanvasRequest) -> AbstractAsyncContextManager[None]:
+        """Return what is held while a submission is planned and kept: large ones are taken one at a time."""
+        return self._coordinator.submissions.large if _is_large(request) else nullcontext()
+
+    async def planned(
+        self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool
+    ) -> tuple[Submission, Plan]:
+        """Check, convert and compile a submission; a large one in a thread, so that others are served meanwhile.
+
+        Raises:
+            Refusal: If something in it is wrong.
+            PlanError: If it does not compile.
+        """
+
+        def made() -> tuple[Submission, Plan]:
+            submission = self._submission(request, elements, watch=watch)
+            return submission, self._coordinator.submissions.compile(submission.element)
+
+        return await asyncio.to_thread(made) if _is_large(request) else made()
 
     async def last_end(self, made: Submitted) -> pb.WaitNodeResponse | None:
         """Wait for the end of an accepted canvas's last node; None if it has none."""
@@ -86,7 +111,7 @@ class Canvases:
             raise not_found("node")
         return await self.ended(NodeView.of(ref, looked))
 
-    def submission(self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool) -> Submission:
+    def _submission(self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool) -> Submission:
         """Check and convert a submission.
 
         Raises:
@@ -353,6 +378,10 @@ class Canvases:
                     _, view = await self._nodes.one(NodeRef(ref.canvas_id, index))
                     if (error := view.error()) is not None:
                         item.outcome.error.CopyFrom(error)
+
+
+def _is_large(request: pb.SubmitCanvasRequest) -> bool:
+    return request.ByteSize() >= _LARGE_BYTES
 
 
 def _check_request_id(text: str) -> None:

@@ -46,9 +46,9 @@ class Streams:
             raise invalid("CONFLICTING_FIELDS", text, "start")
         config = self._coordinator.config
         elements = Elements(config.limits, config.routes, _opened(first.start.canvas, first.open_paths))
-        submission = self._canvases.submission(first.start, elements, watch=False)
-        plan = self._coordinator.submissions.compile(submission.element)
-        accepted = (await self._coordinator.submissions.keep(submission, plan)).accepted
+        async with self._canvases.turn(first.start):
+            submission, plan = await self._canvases.planned(first.start, elements, watch=False)
+            accepted = (await self._coordinator.submissions.keep(submission, plan)).accepted
         growing = self._coordinator.growing(accepted.canvas_id, NAMESPACE, plan)
         try:
             async with asyncio.TaskGroup() as group:
