@@ -59,8 +59,9 @@ DIR ?=
 demo: demo-env ## Run a real canvas on real input (DIR=folder counts the words of its files)
 	@$(BIN)/python examples/wordcount/demo.py $(if $(DIR),"$(DIR)")
 
-test: $(FULL) ## Run the unit, integration and acceptance tests, except the long ones
-	$(BIN)/python -m pytest $(ARGS)
+# Files of tests side by side, longest first as they stand: a test waits for processes more than it computes.
+test: $(FULL) ## Run the unit, integration and acceptance tests, except the long ones (ARGS="-n 0": in one process)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: $(FULL) ## Run the long tests
 	$(BIN)/python -m pytest -m long --ignore=tests/chaos --ignore=tests/fuzz $(ARGS)

@@ -269,6 +269,7 @@ class Tour:
 
     async def _rest(self) -> None:
         large = await self.rig.submit(group(*calls(600)), request_id="large")
+        await self.rig.partition.stage_stamps(large.id, ["color\0blue", "color\0red"])
         await self.rig.partition.watch(NAMESPACE, large.id, 0)
         await self.rig.partition.name(NAMESPACE, [("chosen", f"{large.id}-0")], ttl_ms=10**9)
         await self.rig.partition.revoke_stamps(NAMESPACE, [("stamp", "value")], ttl_ms=1000, terminate=False)
