@@ -23,7 +23,7 @@ _CHANNEL = "gesso:{0}:ch:doctor"
 _DRY_ARGUMENTS = {
     "EXISTS": (_KEY,), "DEL": (_KEY,), "UNLINK": (_KEY,), "TIME": (), "FCALL": ("doctor", "1", _KEY),
     "FUNCTION|LOAD": ("#!lua name=doctor\n",), "SPUBLISH": (_CHANNEL, "text"), "SSUBSCRIBE": (_CHANNEL,), "PING": (),
-    "INFO": (), "ROLE": (), "CLUSTER|SLOTS": (),
+    "INFO": (), "ROLE": (), "CLUSTER|SLOTS": (), "OBJECT": ("ENCODING", _KEY),
 }  # fmt: skip
 _OUTSIDE = ("FCALL", "FUNCTION|LOAD", "SSUBSCRIBE", "PING", "INFO", "GET", "SET")
 """What a coordinator calls itself; the rest is called by the functions, with the same user's rights."""

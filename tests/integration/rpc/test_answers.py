@@ -137,7 +137,7 @@ async def test_fault_of_the_coordinators_own_says_nothing(
     def fail(*_: object) -> None:
         raise ValueError("secret detail")
 
-    monkeypatch.setattr(started.coordinator.submissions, "submit", fail)
+    monkeypatch.setattr(started.coordinator.submissions, "keep", fail)
 
     found = await refusal(client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=sig())))
 
