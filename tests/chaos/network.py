@@ -120,10 +120,17 @@ class Wire:
         self._open.clear()
 
     async def _end(self) -> None:
+        self._refusing = True
         self._server.close()
+        await _rounds()  # what was accepted before begins, and is refused
         await self._cut(refusing=True)
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for _ in range(3):
-            await asyncio.sleep(0)  # what was aborted is closed in the loop's next rounds
+        await _rounds()  # what was aborted is closed
+
+
+async def _rounds() -> None:
+    """Let the event loop go round often enough for everything that is about to happen."""
+    for _ in range(10):
+        await asyncio.sleep(0)
