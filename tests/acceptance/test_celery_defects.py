@@ -181,7 +181,11 @@ def stages(coordinator: Coordinator) -> set[str]:
     with redis.Redis.from_url(coordinator.store, decode_responses=True) as store:
         limits = {key: store.ttl(key) for key in store.scan_iter(match="gesso:{*", count=1000)}
     kinds = {key: key.split(":")[4 if ":c:" in key else 2] for key in limits}
-    limited = {key: limit for key, limit in limits.items() if limit >= 0 and kinds[key] not in {"req", "id", "canary"}}
+    limited = {
+        key: limit
+        for key, limit in limits.items()
+        if limit >= 0 and kinds[key] not in {"req", "id", "canary"}
+    }
     assert not limited, limited
     return set(kinds.values())
 
