@@ -17,7 +17,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType, TracebackType
 from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar, cast, overload
@@ -36,6 +35,7 @@ from gesso.failure import type_name
 from gesso.group_result import GroupResult
 from gesso.handle import shown_id
 from gesso.limits import Limit
+from gesso.listing import Instant, canvas_filter
 from gesso.publishing import published
 from gesso.result import AsyncResult, Result
 from gesso.routing import TaskRoutes, routes_of
@@ -44,7 +44,7 @@ from gesso.task import AsyncTask, Task
 from gesso.tracing import submitted, submitting
 from gesso.v1 import canvas_pb2, node_pb2, signature_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.watching import CanvasEvent, ResetEvent, SnapshotEvent, WatchEvent, canvas_filter, events
+from gesso.watching import CanvasEvent, ResetEvent, SnapshotEvent, WatchEvent, canvas_events, events
 
 __all__ = ["App"]
 
@@ -390,36 +390,30 @@ class App:
     def watch_canvases(
         self,
         *,
-        states: Iterable[str] = (),
-        task: str = "",
+        state: str | Iterable[str] = (),
+        task: str | None = None,
         stamps: Mapping[str, Any] | None = None,
-        since: datetime | None = None,
-        until: datetime | None = None,
+        since: Instant | None = None,
+        until: Instant | None = None,
         snapshot: bool = True,
     ) -> Iterator[CanvasEvent | SnapshotEvent | ResetEvent]:
-        """Yield canvases that match and then those that are accepted, cancelled or end, if they match.
-
-        It does not end.
+        """Yield canvases and then those that are accepted, cancelled or end, if they match then. It does not end.
 
         Args:
-            states: `active`, `succeeded`, `failed`, `cancelled`; none means any.
-            task: Has a task of this name.
-            stamps: Bears each of these.
-            since: Accepted at this time or later; with a time zone.
-            until: Accepted before this time.
+            state: As `Control.canvases` has it, and so have the four that follow. All that is given must hold.
+            task: Name of a task that it has.
+            stamps: Stamps that it bears.
+            since: Accepted then or later.
+            until: Accepted before then.
             snapshot: Whether those that are there are told first.
 
         Raises:
             ValueError: If there is no such state.
             GessoError: If it was refused, or nobody answered for too long.
         """
-        request = pb.WatchCanvasesRequest(
-            filter=canvas_filter(states, task, stamps or {}, since, until), changes_only=not snapshot
-        )
-        for message in self.coordinator.watch(request):
-            for event in events(message, self.error_classes):
-                if isinstance(event, CanvasEvent | SnapshotEvent | ResetEvent):
-                    yield event
+        chosen = canvas_filter(state=state, task=task, stamps=stamps, since=since, until=until)
+        request = pb.WatchCanvasesRequest(filter=chosen, changes_only=not snapshot)
+        return canvas_events(self.coordinator.watch(request), self.error_classes)
 
     # --- the connection ----------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from gesso.canvas.wire_options import write_stamps
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1.canvas_summary_pb2 import CanvasSummary
 
-__all__ = ["STATES", "CanvasInfo", "Instant", "canvases_request"]
+__all__ = ["STATES", "CanvasInfo", "Instant", "canvas_filter", "canvases_request"]
 
 _PREFIX: Final = "STATE_"
 STATES: Final = tuple(name.removeprefix(_PREFIX) for name in CanvasSummary.State.keys()[1:])
@@ -90,13 +90,28 @@ def canvases_request(
     if limit is not None and limit < 1:
         raise ValueError(f"At least one canvas, not {limit}.")
     size = _PAGE_SIZE if limit is None else min(limit, _PAGE_SIZE)
-    request = pb.ListCanvasesRequest(page_size=size)
-    chosen = request.filter
+    chosen = canvas_filter(state=state, task=task, stamps=stamps, since=since, until=until)
+    return pb.ListCanvasesRequest(page_size=size, filter=chosen)
+
+
+def canvas_filter(
+    *,
+    state: str | Iterable[str] = (),
+    task: str | None = None,
+    stamps: Mapping[str, Any] | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
+) -> pb.CanvasFilter:
+    """Return which canvases are meant; see `Control.canvases`.
+
+    Raises:
+        ValueError: If there is no such state.
+    """
+    chosen = pb.CanvasFilter(task=task or "")
     for name in [state] if isinstance(state, str) else state:
         if name.upper() not in STATES:
             raise ValueError(f"The states of a canvas are {', '.join(STATES)}, not {name!r}.")
         chosen.states.append(CanvasSummary.State.Value(_PREFIX + name.upper()))  # type: ignore[arg-type]  # its stub says int
-    chosen.task = task or ""
     for key, value in (stamps or {}).items():
         if value is None:
             chosen.stamps[key].SetInParent()
@@ -106,7 +121,7 @@ def canvases_request(
         chosen.since_time.CopyFrom(_timestamp(since))
     if until is not None:
         chosen.until_time.CopyFrom(_timestamp(until))
-    return request
+    return chosen
 
 
 def _timestamp(instant: Instant) -> Timestamp:

@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gesso.control import stamped_revocation
 from gesso.failure import from_task_error
 from gesso.v1 import canvas_summary_pb2, group_summary_pb2, node_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
@@ -34,22 +33,13 @@ __all__ = [
     "ResetEvent",
     "SnapshotEvent",
     "WatchEvent",
-    "canvas_filter",
+    "canvas_events",
     "events",
     "words",
 ]
 
 Classes = Mapping[str, type[BaseException]]
 
-_Canvas = canvas_summary_pb2.CanvasSummary
-_CANVAS_STATES = MappingProxyType(
-    {
-        "active": _Canvas.STATE_ACTIVE,
-        "succeeded": _Canvas.STATE_SUCCEEDED,
-        "failed": _Canvas.STATE_FAILED,
-        "cancelled": _Canvas.STATE_CANCELLED,
-    }
-)
 _ENDED = frozenset({"succeeded", "failed", "dead", "cancelled", "expired", "ignored", "dropped"})
 
 
@@ -153,28 +143,14 @@ def events(message: pb.WatchCanvasesResponse, classes: Classes) -> Iterator[Watc
         yield SnapshotEvent()
 
 
-def canvas_filter(
-    states: Iterable[str],
-    task: str,
-    stamps: Mapping[str, Any],
-    since: datetime | None,
-    until: datetime | None,
-) -> pb.CanvasFilter:
-    """Return a filter of canvases.
-
-    Raises:
-        ValueError: If there is no such state.
-    """
-    found = pb.CanvasFilter(task=task, stamps=stamped_revocation(stamps).stamps if stamps else {})
-    for state in states:
-        if state not in _CANVAS_STATES:
-            raise ValueError(f"A canvas is {', '.join(_CANVAS_STATES)}, not {state!r}.")
-        found.states.append(_CANVAS_STATES[state])
-    if since is not None:
-        found.since_time.FromDatetime(since)
-    if until is not None:
-        found.until_time.FromDatetime(until)
-    return found
+def canvas_events(
+    messages: Iterable[pb.WatchCanvasesResponse], classes: Classes
+) -> Iterator[CanvasEvent | SnapshotEvent | ResetEvent]:
+    """Yield what the messages of a watch of canvases tell."""
+    for message in messages:
+        for event in events(message, classes):
+            if isinstance(event, CanvasEvent | SnapshotEvent | ResetEvent):
+                yield event
 
 
 def words(name: Callable[[Any], str], state: int) -> str:

@@ -40,7 +40,9 @@ def test_watch_tells_a_canvas_and_ends_as_it_does(system: System) -> None:
     assert unknown.code == 2
     assert "there is no such canvas" in unknown.err
     assert gesso.run("watch", canvas_id, "--state", "failed").code == 2
+    assert gesso.run("watch", canvas_id, "--task", "acceptance.tasks.add").code == 2
     assert gesso.run("watch", "--state", "broken").code == 2
+    assert gesso.run("watch", "--since", "yesterday").code == 2
 
 
 def test_interrupted_watch_leaves_the_canvas_alone(system: System) -> None:
@@ -80,3 +82,32 @@ def test_watch_of_all_canvases_tells_a_line_for_each_change(system: System) -> N
         return any(f"canvas {each}: succeeded" in program.said for each in ids)
 
     until(submitted, "the watch tells of a canvas")
+
+
+def test_watch_tells_canvases_that_are_chosen(system: System) -> None:
+    """The options that choose canvases are those of `gesso list`; nothing else is told."""
+    coordinator = system.coordinator()
+    system.worker(coordinator)
+    app = system.client(coordinator)
+    program = system.gesso(
+        "watch", "watch", "--address", coordinator.address, "--state", "succeeded", "--task", "acceptance.tasks.add",
+        "--stamp", "customer=7", "--since", "1h", "--until", "2100-01-01",
+    )  # fmt: skip
+    chosen: list[str] = []
+    others: list[str] = []
+
+    def sent(task: str, customer: int) -> str:
+        signature = call(task, [1, 2]) if task == "total" else call(task, 1, 2)
+        signature.stamp(customer=customer)
+        result = app.send(signature)
+        assert result.get(timeout=LIMIT_SECONDS) == 3
+        return str(result.canvas_id)
+
+    def submitted() -> bool:
+        others.extend((sent("add", 8), sent("total", 7)))
+        chosen.append(sent("add", 7))
+        return any(f"canvas {each}: succeeded" in program.said for each in chosen)
+
+    until(submitted, "the watch tells of a canvas")
+    assert not any(each in program.said for each in others)
+    assert "active" not in program.said

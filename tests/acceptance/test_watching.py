@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import takewhile
+from typing import Any
 
 import pytest
 
@@ -163,7 +167,7 @@ async def test_coroutines_watch_alike(system: System) -> None:
     assert seen.canvas is not None
     assert seen.canvas.state == "succeeded"
     assert [node.state for node in seen.nodes.values()] == ["succeeded"] * 2
-    async for canvas in aio.watch_canvases(states=["succeeded"], app=app):
+    async for canvas in aio.watch_canvases(state="succeeded", app=app):
         assert isinstance(canvas, CanvasEvent)
         assert canvas.id == seen.canvas.id
         break
@@ -183,9 +187,51 @@ def test_watch_tells_errors_as_they_are_raised(system: System) -> None:
 
     assert [type(node.error) for node in seen.nodes.values()] == [TypeError, TypeError]
     assert [node.state for node in seen.nodes.values()] == ["failed", "failed"]
-    for event in app.watch_canvases(states=["failed"]):
+    for event in app.watch_canvases(state="failed"):
         assert isinstance(event, CanvasEvent)
         assert event.id == result.id.rpartition("-")[0]
         break
-    with pytest.raises(ValueError, match="A canvas is active"):
-        next(app.watch_canvases(states=["broken"]))
+    with pytest.raises(ValueError, match="The states of a canvas are"):
+        app.watch_canvases(state="broken")
+
+
+def test_watches_choose_canvases_as_lists_do(system: System) -> None:
+    """The keywords are those of the lists, in Python as in `gesso.aio`."""
+    coordinator = system.coordinator()
+    app = system.client(coordinator)
+    good = call("add", 1, 2)
+    good.stamp(customer=7)
+    chosen = {good.delay().canvas_id, good.delay().canvas_id}
+    call("total", [1]).delay()
+
+    def ids(**filters: Any) -> set[str]:
+        told = takewhile(lambda event: not isinstance(event, SnapshotEvent), app.watch_canvases(**filters))
+        return {event.id for event in told if isinstance(event, CanvasEvent)}
+
+    async def ids_there(**filters: Any) -> set[str]:
+        found = set[str]()
+        async for event in aio.watch_canvases(app=app, **filters):
+            if isinstance(event, SnapshotEvent):
+                break
+            assert isinstance(event, CanvasEvent)
+            found.add(event.id)
+        return found
+
+    async def both() -> None:
+        assert (
+            await ids_there(stamps={"customer": [6, 7]}, state="active", task="acceptance.tasks.add")
+            == chosen
+        )
+        assert await ids_there(until=timedelta(hours=1)) == set()
+        await aio.close(app)
+
+    assert (
+        ids(stamps={"customer": 7})
+        == ids(stamps={"customer": None})
+        == ids(task="acceptance.tasks.add")
+        == chosen
+    )
+    assert len(ids(since=timedelta(hours=1), until=datetime.now(UTC) + timedelta(hours=1))) == 3
+    assert ids(state=["SUCCEEDED", "failed"]) == ids(since=datetime.now(UTC) + timedelta(hours=1)) == set()
+    with asyncio.Runner() as runner:
+        runner.run(both())

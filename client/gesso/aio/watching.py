@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping
-from datetime import datetime
 from typing import Any, Protocol, cast
 
 from gesso.aio.home import Home
 from gesso.aio.registry import shared
 from gesso.canvas import current_app
 from gesso.control import own_canvas_id
+from gesso.listing import Instant, canvas_filter
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.watching import CanvasEvent, ResetEvent, SnapshotEvent, WatchEvent, canvas_filter, events
+from gesso.watching import CanvasEvent, ResetEvent, SnapshotEvent, WatchEvent, canvas_events, events
 
 __all__ = ["watch", "watch_canvases"]
 
@@ -55,23 +55,21 @@ async def watch(
 
 async def watch_canvases(
     *,
-    states: Iterable[str] = (),
-    task: str = "",
+    state: str | Iterable[str] = (),
+    task: str | None = None,
     stamps: Mapping[str, Any] | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    since: Instant | None = None,
+    until: Instant | None = None,
     snapshot: bool = True,
     app: Home | None = None,
 ) -> AsyncIterator[CanvasEvent | SnapshotEvent | ResetEvent]:
     """Yield canvases and then what changes, without end; see `App.watch_canvases`."""
     home = app if app is not None else cast("Home", current_app())
-    request = pb.WatchCanvasesRequest(
-        filter=canvas_filter(states, task, stamps or {}, since, until), changes_only=not snapshot
-    )
+    chosen = canvas_filter(state=state, task=task, stamps=stamps, since=since, until=until)
+    request = pb.WatchCanvasesRequest(filter=chosen, changes_only=not snapshot)
     async for message in shared(home.address).watch(request):
-        for event in events(message, home.error_classes):
-            if isinstance(event, CanvasEvent | SnapshotEvent | ResetEvent):
-                yield event
+        for event in canvas_events([message], home.error_classes):
+            yield event
 
 
 def _home(canvas: HasCanvas | str, app: Home | None) -> Home:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.live import Live
 
-from gesso.app import App
 from gesso.cli.board import Board, error_text
+from gesso.cli.chosen import Since, Stamps, States, Task, Until, stamps_of
 from gesso.cli.exits import Exit
+from gesso.cli.moments import parsed_instant
 from gesso.cli.options import Address, Output, OutputOption
 from gesso.cli.reach import reached
 from gesso.cli.told_events import Lines, canvas_line, json_line
@@ -24,7 +25,7 @@ _PER_SECOND = 8
 """How often it is drawn."""
 
 
-def command(
+def command(  # noqa: PLR0913 - each is an option
     *,
     of: Annotated[
         str | None,
@@ -32,12 +33,11 @@ def command(
             metavar="[ID]", help="A canvas's id, or the id of a task or a group in it; none for all."
         ),
     ] = None,
-    state: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="STATE", help="Without an ID: canvases that come to this state; several are alternatives."
-        ),
-    ] = None,
+    state: States = None,
+    task: Task = None,
+    stamp: Stamps = None,
+    since: Since = None,
+    until: Until = None,
     group_limit: Annotated[
         int, typer.Option(min=1, max=1000, metavar="COUNT", help="Groups with more members are counted.")
     ] = 50,
@@ -48,18 +48,28 @@ def command(
 
         gesso watch $(gesso submit --no-wait --canvas canvas.json)
 
-        gesso watch --state failed
+        gesso watch --state failed --task tasks.mail
+
+        gesso watch --stamp customer=42 -o json
 
     On a terminal it is drawn as a tree; elsewhere it is told in lines. It ends as the canvas does: with 0, or with 1
     when that failed or was cancelled. Ctrl-C ends the watch and leaves the canvas alone. After a lost connection it
-    goes on.
+    goes on. A stamp's value is JSON, or else a text.
     """
-    if of is not None and state:
-        raise typer.BadParameter("Say an ID, or --state, not both.")
+    if of is not None and (state or task or stamp or since or until):
+        raise typer.BadParameter("Say an ID, or which canvases, not both.")
     try:
         with reached(address) as app:
             if of is None:
-                _tell_canvases(app, state or (), output)
+                events = app.watch_canvases(
+                    state=[each.value for each in state or ()],
+                    task=task,
+                    stamps=stamps_of(stamp or ()),
+                    since=None if since is None else parsed_instant(since),
+                    until=None if until is None else parsed_instant(until),
+                    snapshot=False,
+                )
+                _tell_canvases(events, output)
             else:
                 _end(_shown(app.watch(of, group_limit=group_limit), output))
     except KeyboardInterrupt:
@@ -68,15 +78,12 @@ def command(
         raise typer.Exit(Exit.INTERRUPTED) from None
 
 
-def _tell_canvases(app: App, states: Sequence[str], output: Output) -> None:
-    try:
-        for event in app.watch_canvases(states=states, snapshot=False):
-            if output is Output.JSON:
-                typer.echo(json_line(event))
-            elif isinstance(event, CanvasEvent):
-                typer.echo(canvas_line(event))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
+def _tell_canvases(events: Iterable[WatchEvent], output: Output) -> None:
+    for event in events:
+        if output is Output.JSON:
+            typer.echo(json_line(event))
+        elif isinstance(event, CanvasEvent):
+            typer.echo(canvas_line(event))
 
 
 def _shown(events: Iterable[WatchEvent], output: Output) -> Board:

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from gesso_server.ids import CanvasId
 from gesso_server.store.calls import LookedCanvas
-from gesso_server.store.inspection import CanvasChoice, CanvasPlace
+from gesso_server.store.choice import CanvasChoice
+from gesso_server.store.inspection import CanvasPlace
 from gesso_server.store.partition import Partition
 
 _MOST_CALLS = 30

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from hashlib import blake2b
 
-import grpc
-
 from gesso.v1 import canvas_summary_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.watches import Watch
 from gesso_server.rpc.canvases import NAMESPACE
-from gesso_server.rpc.elements import instant_ms
 from gesso_server.rpc.nodes import summary
-from gesso_server.rpc.refusal import Refusal
 from gesso_server.rpc.resume_token import FilterToken, read_filter, write_filter
+from gesso_server.rpc.search import canvas_choice
 from gesso_server.rpc.service import Context
-from gesso_server.store.calls import LookedCanvas
+from gesso_server.store.choice import CanvasChoice
 from gesso_server.store.logs import FROM_NEWEST, NamespacePlace
 from gesso_server.store.store import Store
 
@@ -34,7 +31,7 @@ class CanvasWatching:
         self, request: pb.WatchCanvasesRequest, context: Context
     ) -> AsyncIterator[pb.WatchCanvasesResponse]:
         """Send canvases that match, and then those that are new or have changed."""
-        choice = _Choice(request.filter)
+        choice = canvas_choice(NAMESPACE, request.filter)
         content = request.filter.SerializeToString(deterministic=True)
         target = blake2b(content, digest_size=8).hexdigest()
         partitions = len(self._coordinator.store.partitions)
@@ -49,32 +46,10 @@ class CanvasWatching:
                 token, reset = None, True
 
 
-class _Choice:
-    """Which canvases."""
-
-    def __init__(self, filter_: pb.CanvasFilter) -> None:
-        if filter_.task or filter_.stamps:
-            text = "watching by task or stamp is not served yet"
-            raise Refusal(grpc.StatusCode.UNIMPLEMENTED, "NOT_SERVED", text, "filter")
-        self._states = frozenset(filter_.states)
-        self._since_ms, self._until_ms = (
-            instant_ms(getattr(filter_, name), f"filter.{name}") if filter_.HasField(name) else None
-            for name in ("since_time", "until_time")
-        )
-
-    def has(self, canvas: LookedCanvas, shown: canvas_summary_pb2.CanvasSummary) -> bool:
-        """Whether a canvas matches."""
-        if self._states and shown.state not in self._states:
-            return False
-        if self._since_ms is not None and canvas.created_ms < self._since_ms:
-            return False
-        return self._until_ms is None or canvas.created_ms < self._until_ms
-
-
 class _Reader:
     """Reads the logs of all partitions from a snapshot or a token on, until there is a gap."""
 
-    def __init__(self, store: Store, choice: _Choice, target: str, *, changes_only: bool) -> None:
+    def __init__(self, store: Store, choice: CanvasChoice, target: str, *, changes_only: bool) -> None:
         self._store = store
         self._choice = choice
         self._target = target
@@ -106,22 +81,22 @@ class _Reader:
 
     async def _begin(self) -> None:
         for partition in self._store.partitions:
-            place, _ = await partition.logs.open_canvases(NAMESPACE)
+            place, _ = await partition.logs.open_canvases(self._choice.namespace)
             self._places.append(place if self._changes_only else place._replace(accepted_ms=FROM_NEWEST))
 
     async def _read(self, number: int) -> AsyncIterator[pb.WatchCanvasesResponse]:
         """Read what a partition has now."""
-        logs, more = self._store.partitions[number].logs, True
+        logs, more, begun = self._store.partitions[number].logs, True, ""
         while more:
-            found = await logs.read_canvases(NAMESPACE, self._places[number], most=_CANVASES_PER_READ)
+            found = await logs.read_canvases(
+                self._choice, self._places[number], begun=begun, most=_CANVASES_PER_READ
+            )
             if found is None:
                 self._lost = True
                 return
-            self._places[number], more, canvases = found
-            shown = [(canvas, summary(canvas_id, canvas)) for canvas_id, canvas in canvases]
-            matching = [each for canvas, each in shown if self._choice.has(canvas, each)]
-            if matching:
-                yield self._response(matching)
+            self._places[number], more, begun = found.place, found.more, found.begun
+            if found.canvases:
+                yield self._response([summary(canvas_id, canvas) for canvas_id, canvas in found.canvases])
 
     def _response(
         self, canvases: list[canvas_summary_pb2.CanvasSummary], *, snapshot_complete: bool = False

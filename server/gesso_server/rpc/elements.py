@@ -21,7 +21,7 @@ from gesso_server.config import Limits
 from gesso_server.plan import Call, Chain, Chord, Counts, Element, Group, Lane, Policy
 from gesso_server.routes import Routes
 from gesso_server.rpc.refusal import Refusal, invalid
-from gesso_server.store.inspection import stamp_texts
+from gesso_server.store.choice import stamp_texts
 
 DEFAULT_PRIORITY = 4
 _HIGHEST_PRIORITY = 9

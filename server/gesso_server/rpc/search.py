@@ -10,7 +10,8 @@ from gesso_server.dispatch.search import find_canvases
 from gesso_server.rpc.elements import Stamps, instant_ms, stamps_asked
 from gesso_server.rpc.nodes import STATE_LETTERS, summary
 from gesso_server.rpc.refusal import Refusal, invalid
-from gesso_server.store.inspection import CanvasChoice, CanvasPlace, stamp_texts
+from gesso_server.store.choice import CanvasChoice, stamp_texts
+from gesso_server.store.inspection import CanvasPlace
 from gesso_server.store.store import Store
 
 _TOKEN = re.compile(r"(\d{1,15})-([0-9a-f]{32})", re.ASCII)

@@ -258,7 +258,7 @@ class NewCanvas:
     deadline_ms: int | None = None
     """How long it may take; None for no limit."""
     stamps: Sequence[str] = ()
-    """What it is found by, as `inspection.stamp_texts` writes it; at most 1,000."""
+    """What it is found by, as `choice.stamp_texts` writes it; at most 1,000."""
 
 
 class Reserved(NamedTuple):

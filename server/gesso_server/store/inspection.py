@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Run
 from gesso_server.store.calls import LookedCanvas
+from gesso_server.store.choice import CanvasChoice
 from gesso_server.store.replies import looked_canvas, optional_number
 
 _RANGES = 1000
@@ -33,23 +34,6 @@ class CanvasPlace(NamedTuple):
 
     created_ms: int
     canvas_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CanvasChoice:
-    """Which canvases. All that is set must hold."""
-
-    namespace: str
-    states: str = ""
-    """Letters of their states, as `LookedCanvas.state` has them; empty for any."""
-    task: str = ""
-    """Have a task of this name; empty for any."""
-    stamps: Sequence[Sequence[str]] = ()
-    """Of each of these lists bear one stamp, as `stamp_texts` writes them."""
-    until_ms: int | None = None
-    """Accepted at this time or earlier."""
-    since_ms: int | None = None
-    """Accepted at this time or later."""
 
 
 class CanvasSlice(NamedTuple):
@@ -82,13 +66,7 @@ class Inspection:
             begun: As the slice before says.
             most: How many at the most, from 1 to 1,000.
         """
-        until = "+inf" if choice.until_ms is None else choice.until_ms
-        since = "-inf" if choice.since_ms is None else choice.since_ms
-        args: list[bytes | str | int] = [
-            choice.namespace, until, since, *(behind or ("", "")), begun, most, choice.states, choice.task,
-        ]  # fmt: skip
-        for texts in choice.stamps:
-            args += (len(texts), *texts)
+        args = [choice.namespace, *(behind or ("", "")), begun, most, *choice.arguments()]
         more, instant, last, looked_at, flat = await self._call("list", self._key, args)
         place = CanvasPlace(int(float(instant)), last.decode()) if last else None
         pairs = zip(flat[::2], flat[1::2], strict=True)
@@ -220,8 +198,3 @@ class LimitUse(NamedTuple):
     key: str
     held: int
     waiting: int
-
-
-def stamp_texts(key: str, values: Sequence[str]) -> list[str]:
-    """Return what a canvas is found by that bears a stamp: with one of these values, or with any if there are none."""
-    return [f"{key}\0{value}" for value in values] or [key]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gesso_server.ids import CanvasId
 from gesso_server.store.calls import Looked, LookedCanvas
+from gesso_server.store.choice import CanvasChoice
 from gesso_server.store.replies import looked_canvas, looked_node
 
 KEPT = timedelta(minutes=2)
@@ -115,6 +116,19 @@ class ReadLog:
     canvas: LookedCanvas
 
 
+@dataclass(frozen=True, slots=True)
+class ReadNamespaceLog:
+    """What was read of a namespace's log."""
+
+    place: NamespacePlace
+    """Behind what was read."""
+    more: bool
+    """Whether there is more to read now; else the next change is announced."""
+    begun: str
+    """How far the canvas behind the place was looked at, for the reading that goes on; empty for not at all."""
+    canvases: list[tuple[CanvasId, LookedCanvas]]
+
+
 class Logs:
     """The logs of one partition."""
 
@@ -181,20 +195,28 @@ class Logs:
         return NamespacePlace(log.decode(), change), base
 
     async def read_canvases(
-        self, namespace: str, place: NamespacePlace, *, most: int
-    ) -> tuple[NamespacePlace, bool, list[tuple[CanvasId, LookedCanvas]]] | None:
-        """Read a namespace's log. None when it does not have what is behind the place.
+        self, choice: CanvasChoice, place: NamespacePlace, *, begun: str, most: int
+    ) -> ReadNamespaceLog | None:
+        """Read a namespace's log for some of its canvases. None when it does not have what is behind the place.
 
-        Returns:
-            The place behind what was read, whether there is more to read now, and canvases.
+        Args:
+            choice: Which ones.
+            place: Where.
+            begun: As the reading before says.
+            most: Canvases at the most, from 1 to 1,000.
         """
-        args: list[bytes | str | int] = [
-            namespace, self._coordinator, place.log, place.change, _KEPT_MS, most, place.accepted_ms, place.canvas_id,
+        args = [
+            choice.namespace, self._coordinator, place.log, place.change, _KEPT_MS, most, place.accepted_ms,
+            place.canvas_id, begun, *choice.arguments(),
         ]  # fmt: skip
         reply = await self._call("log_canvases", self._key, args)
         if reply[0] == b"G":
             return None
-        _, change, accepted_ms, canvas_id, more, flat = reply
-        found = [(CanvasId(flat[at].decode()), looked_canvas(flat[at + 1])) for at in range(0, len(flat), 2)]
-        behind = NamespacePlace(place.log, change, accepted_ms.decode(), canvas_id.decode())
-        return behind, bool(more), found
+        _, change, accepted_ms, canvas_id, more, looked_at, flat = reply
+        pairs = zip(flat[::2], flat[1::2], strict=True)
+        return ReadNamespaceLog(
+            place=NamespacePlace(place.log, change, accepted_ms.decode(), canvas_id.decode()),
+            more=bool(more),
+            begun=looked_at.decode(),
+            canvases=[(CanvasId(name.decode()), looked_canvas(meta)) for name, meta in pairs],
+        )

@@ -8,7 +8,7 @@ from importlib.metadata import EntryPoint, entry_points
 import pytest
 
 from gesso.cli import program
-from gesso.cli.canvases import State
+from gesso.cli.chosen import State
 from gesso.cli.exits import CommandError, Exit
 from gesso.listing import STATES
 

@@ -134,58 +134,38 @@ redis.register_function{function_name = '@LIBRARY@_log_canvases_open', callback 
   return {found.id, found.base, found.last}
 end}
 
--- Canvases from a cursor on, the newest first, at most so many, and the cursor behind them.
-local function older(K, ns, ms, cid, most)
-  local live, ids = keys.live(K, ns), {}
-  if cid ~= '' then
-    for _, each in ipairs(redis.call('ZREVRANGEBYSCORE', live, ms, ms)) do
-      if each < cid then ids[#ids + 1] = each end
-    end
-    ms = '(' .. ms
-  end
-  for _, each in ipairs(redis.call('ZREVRANGEBYSCORE', live, ms, '-inf', 'LIMIT', 0, most)) do ids[#ids + 1] = each end
-  local last = ids[math.min(most, #ids)]
-  if not last or #ids < most then return ids, '', '' end
-  while #ids > most do ids[#ids] = nil end
-  return ids, redis.call('ZSCORE', live, last), last
-end
-
--- log_canvases: read the log of a namespace, and extend it.
+-- log_canvases: read the log of a namespace for canvases that are asked for, and extend it. lib/choice.lua says which are.
 -- KEYS[1] partition
 -- ARGV[1] namespace  [2] coordinator  [3] id of the log  [4] the place's change  [5] how long the log is to be kept, ms
 --     [6] most canvases  [7] [8] its cursor over canvases that have not changed behind the place, the newest first: accepted, Unix
 --     ms or '+inf', and id of the one before, '' for none; both '' where none is left
--- Returns {'G'} as `log_read`, else {'O', change and cursor of the next place, 1 if there is more to read now, canvases flat: id,
--- canvas as `look` has it}. When there is no more, the coordinator is told of the next change: `changes` and the namespace.
+--     [9] what of the next canvas was looked at before, '' for nothing  [10]- which ones
+-- Returns {'G'} as `log_read`, else {'O', change and cursor of the next place, 1 if there is more to read now, what of the next
+-- canvas was looked at, canvases flat: id, canvas as `look` has it}. When there is no more, the coordinator is told of the next
+-- change: `changes` and the namespace.
 redis.register_function{function_name = '@LIBRARY@_log_canvases', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local call = call_state.begin(KEYS[1], ARGV[2])
   local K, ns, after, most = call.K, ARGV[1], tonumber(ARGV[4]), tonumber(ARGV[6])
   local key = keys.log(K, '@' .. ns)
   local found = log.parse(call, redis.call('HGET', keys.logs(K), ns))
   if not log.covers(found, ARGV[3], after) then return {'G'} end
-  local ms, cid, list, more = ARGV[7], ARGV[8], {}, true
-  local function add(id)
-    if redis.call('EXISTS', keys.meta(K, id)) == 0 then return end
-    list[#list + 1], list[#list + 2] = id, canvases.described(K, id)
-  end
+  local ms, cid, begun, chosen, list, more = ARGV[7], ARGV[8], ARGV[9], choice.read(ARGV, 10), nil, nil
   if ms ~= '' then
-    local ids
-    ids, ms, cid = older(K, ns, ms, cid, most)
-    for _, id in ipairs(ids) do
+    local function changed(id)
       local score = redis.call('ZSCORE', key, id)
-      if not score or tonumber(score) <= after then add(id) end
+      return score and tonumber(score) > after
     end
-    more = ms ~= '' or found.last > after
+    list, more, ms, cid, begun = choice.page(K, ns, chosen, ms, cid, most, begun, changed)
+    if not more then ms, cid, more = '', '', found.last > after end
   else
-    local changed = redis.call('ZRANGEBYSCORE', key, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, most)
-    for i = 1, #changed, 2 do
-      add(changed[i])
-      after = tonumber(changed[i + 1])
-    end
-    more = #changed == 2 * most
+    local reach, past = choice.reach(chosen, most), nil
+    local changes = redis.call('ZRANGEBYSCORE', key, '(' .. after, '+inf', 'WITHSCORES', 'LIMIT', 0, reach)
+    list, past, begun = choice.pick(K, chosen, changes, most, begun)
+    if past > 0 then after = tonumber(changes[2 * past]) end
+    more = 2 * past < #changes or #changes == 2 * reach
   end
   if not more then log.wait(found, ARGV[2]) end
   log.extend(call, found, key, tonumber(ARGV[5]))
   redis.call('HSET', keys.logs(K), ns, log.text(found))
-  return {'O', after, ms, cid, more and 1 or 0, list}
+  return {'O', after, ms, cid, more and 1 or 0, begun, list}
 end}

@@ -17,6 +17,7 @@ from gesso_server.dispatch.overrun import OVERRAN
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import Counts, Group, JoinNode, Policy
 from gesso_server.store.calls import Accepted, AccountNews, Frame, Grant, GrowthStep, PermitDelivery, Reported
+from gesso_server.store.choice import CanvasChoice
 from gesso_server.store.embedded import EmbeddedStore
 from gesso_server.store.errors import StoreUnavailable
 from gesso_server.store.library import library
@@ -276,7 +277,9 @@ class Tour:
         place, _ = await self.rig.partition.logs.open_canvases(NAMESPACE)
         await Follower(large.id).catch_up(self.rig.partition)
         await self._settle()
-        await self.rig.partition.logs.read_canvases(NAMESPACE, place, most=10)
+        await self.rig.partition.logs.read_canvases(
+            CanvasChoice(namespace=NAMESPACE), place, begun="", most=10
+        )
         await self.rig.partition.purge_unreadable_rows()
         await self._limits()
 
