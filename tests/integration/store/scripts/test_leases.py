@@ -129,6 +129,7 @@ async def test_many_unknown_tasks_are_parked_in_bounded_calls(rig: Rig) -> None:
     """However many tasks nobody knows are in front, one call looks at a bounded number, and says that there is more."""
     members = [call(f"x{number}", task=f"task{number}") for number in range(3000)]
     await rig.submit(group(*members, call("known")))
+    await rig.settle()  # so many names reach their queue in slices
     worker = await ready(rig)
 
     replies = [await worker.exchange(want=1)]
