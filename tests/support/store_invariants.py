@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from gesso_server.plan import Arrive
+from gesso_server.plan import Arrive, Open, Start
 from gesso_server.store.records import Record, parse_edges, parse_record
 from support.keyspace import Keyspace
 
@@ -25,6 +25,8 @@ class StoredCanvas:
     texts: dict[int, str]
     queued: list[int] = field(default_factory=list)
     """Indexes in its lists and among what is parked, in no order."""
+    in_turn: set[int] = field(default_factory=set)
+    """Indexes that begin when the turn of a member comes, and it has not."""
 
     @property
     def left(self) -> int:
@@ -68,6 +70,9 @@ def canvases(keys: Keyspace) -> Iterator[StoredCanvas]:
         for queue in keys.under(PARTITION + "a:"):
             alone = (field.partition(":") for field in keys.list(PARTITION + "a:" + queue))
             found.queued += [int(index) for owner, _, index in alone if owner == canvas_id]
+        for join in keys.under(prefix + "u:"):
+            for entry in keys.list(f"{prefix}u:{join}"):
+                found.in_turn.update(_begun_by(entry))
         yield found
 
 
@@ -108,7 +113,7 @@ def _check_counts(canvas: StoredCanvas) -> None:
 
 
 def _check_queued(keys: Keyspace, canvas: StoredCanvas) -> None:
-    """A task is in a queue, once, exactly while it may run and nobody has it; or it waits for its time."""
+    """A task is in a queue, once, exactly while it may run and nobody has it; or it waits for its time or its turn."""
     due, queued = keys.hash(PARTITION + "due"), Counter(canvas.queued)
     for index, record in canvas.records.items():
         if record.join:
@@ -116,7 +121,7 @@ def _check_queued(keys: Keyspace, canvas: StoredCanvas) -> None:
         source = None if record.source is None else canvas.records[record.source]
         may_run = record.state == "W" and (source is None or source.state.final)
         if may_run and canvas.meta["state"] != "C":
-            assert queued[index] == 1, (canvas.id, index, record)
+            assert queued[index] == (index not in canvas.in_turn), (canvas.id, index, record)
         elif record.state in "WTYGRKQP":
             assert queued[index] == 0, (canvas.id, index, record)
         assert record.state not in "TY" or f"{canvas.id}:{index}" in due
@@ -159,6 +164,15 @@ def _check_sessions(keys: Keyspace, found: list[StoredCanvas]) -> None:
     assert {f"{PARTITION}s:{session}" for session in sessions.values()} == {
         PARTITION + "s:" + name for name in keys.under(PARTITION + "s:")
     }
+
+
+def _begun_by(entry: str) -> Iterator[int]:
+    """Return what an entry of a join's turns begins, each time it is taken: `scripts/lib/turns.lua` has its format."""
+    count, size, _, edges = entry.split(",", 3)
+    for edge in parse_edges(edges.replace("&", ";")):
+        assert isinstance(edge, Start | Open)
+        for member in range(int(count)):
+            yield from (index + member * int(size) for index in edge.run.indexes)
 
 
 def _indexes(entry: str) -> range:

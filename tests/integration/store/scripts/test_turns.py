@@ -11,6 +11,8 @@ import pytest
 from gesso_server.plan import Call, Chain, Chord, Counts, Element, Group, Policy
 from gesso_server.store.calls import Frame, Grant, Reported
 from integration.store.scripts.rig import NAMESPACE, Rig, Worker, name, token
+from support.keyspace import Keyspace
+from support.store_invariants import check
 from support.trees import call, calls, chain, chord, group
 
 
@@ -43,6 +45,21 @@ async def work(
             await worker.report(grant, kind=kind)
         await worker.rig.settle()
     return rounds
+
+
+async def test_who_waits_for_a_turn_is_in_no_queue(rig: Rig) -> None:
+    """Between any two calls a member stands in a queue or among those that wait for their turn, never in both."""
+    members: list[Element] = [*calls(2), Chain(tuple(calls(2, "step"))), whole(*calls(2, "inner"))]
+    await rig.submit(limited(*members, most=1, counts=Counts.QUORUM, need=3, cancel_rest=True))
+    worker = await ready(rig)
+    taken = 0
+
+    while check(await Keyspace.read(rig.store.redis))[0].left:
+        await worker.report(*await worker.take(9))
+        await rig.settle()
+        taken += 1
+
+    assert taken == 4
 
 
 async def test_so_many_members_are_under_way_and_no_more(rig: Rig) -> None:
