@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from acceptance.tasks import Ledger, call
-from gesso import ChordError, TaskError, WorkerLost, chain, chord, group
-from support.system import System
+from gesso import App, ChordError, TaskError, WorkerLost, chain, chord, group
+from gesso.v1 import operations_service_pb2 as pb
+from support.system import System, until
 
 
 def test_error_of_a_task_reaches_whoever_waits(system: System) -> None:
@@ -61,6 +64,53 @@ def test_task_that_ends_its_process_is_lost_after_three_times(system: System, le
     assert values[51:] == list(range(50))
     assert ledger.counts() == {"left": 3, **{str(key): 1 for key in range(50)}}
     assert worker.process.poll() is None
+
+
+def test_task_that_ends_its_process_is_lost_however_late_the_next_one_comes(
+    system: System, ledger: Ledger
+) -> None:
+    """Each session ends before the process in its place can say what was running, and it counts all the same."""
+    (system.folder / "slow.py").write_text(SLOW)
+    gate = system.folder / "gate"
+    os.mkfifo(gate)
+    coordinator = system.coordinator()
+    system.worker(coordinator, module="slow")
+    app = system.client(coordinator)
+
+    result = app.send_task("slow.leave", (ledger.path,))
+    for death in range(1, 4):
+        until(lambda death=death: len(ledger) == death, "the task's next run")  # type: ignore[misc]  # its default
+        until(lambda: not sessions(app), "the end of the dead process's session")
+        gate.write_text("")
+
+    with pytest.raises(WorkerLost):
+        result.get(timeout=30)
+    assert ledger.counts() == {"left": 3}
+
+
+def sessions(app: App) -> list[str]:
+    """Return the sessions that hold, or may take, tasks."""
+    listed = app.coordinator.operate(lambda stub: stub.ListWorkers, pb.ListWorkersRequest())
+    return [worker.session_id for worker in listed.workers]
+
+
+SLOW = """
+import os
+from pathlib import Path
+
+from gesso import App
+
+app = App("slow")
+if Path("ledger").exists():
+    Path("gate").read_text()  # it takes the place of one that died, and is let in when that has been given up
+
+
+@app.task
+def leave(ledger):
+    with open(ledger, "a") as file:
+        file.write(f"left {os.getpid()}\\n")
+    os._exit(7)
+"""
 
 
 def test_unknown_task_waits_for_a_worker_that_knows_it(system: System) -> None:

@@ -49,6 +49,10 @@ class Rules:
     """A sweep looks at a lease in the step that ends it."""
     counters_apart: bool = True
     """What was granted and not started counts no crash."""
+    lapsed_counts: bool = True
+    """What a session held that was ended untold was delivered, even if nobody said that it had begun."""
+    late_blame: bool = True
+    """What was running counts a crash, also when that is told after the session was ended."""
     request_id: bool = True
     """A submission that is repeated is the one that was accepted."""
 
@@ -83,8 +87,10 @@ class Scripts:
         held = set(self._held(call.session))
         drops = tuple(token for token in call.held if token not in held)
         grants = tuple(sorted(held - set(call.held)))
-        if call.dead >= 0 and self.store.sessions[call.dead] is not None:
-            self.drop_session(call.dead, call.crashed)
+        if call.dead >= 0:
+            if self.store.sessions[call.dead] is not None:
+                self.drop_session(call.dead, call.crashed)
+            self.settle_lapsed(call.dead, call.crashed)
         return Reply("O", grants, drops)
 
     # --- exchange.lua ---------------------------------------------------------------------
@@ -196,19 +202,51 @@ class Scripts:
         """End a session: everything it holds goes back. `crashed` None: what was reported as started has crashed."""
         for token in self._held(number):
             started = self.store.tasks[token.task].state == "R"
-            self._release(token.task, crashed=started if crashed is None else token in crashed)
+            if crashed is None and not started:
+                self.store = self.store._replace(lapsed=(*self.store.lapsed, (number, token)))
+                self.seen = self.seen._replace(given_up=(*self.seen.given_up, token))
+            blame = started if crashed is None else token in crashed
+            self._release(token.task, crashed=blame, known=crashed is not None)
         self._session(number, None)
 
-    def _release(self, number: int, *, crashed: bool) -> None:
+    def settle_lapsed(self, number: int, crashed: tuple[Token, ...]) -> None:
+        """Take note, once, of what was running in a process whose session had been ended untold."""
+        for session, token in self.store.lapsed:
+            task = self.store.tasks[token.task]
+            if session != number or task.final:
+                continue
+            if token in crashed:
+                self._count_late_crash(token)
+            elif task.state == "W" and task.deliveries == token.attempt:
+                self.seen = self.seen._replace(unstarted=_more(self.seen.unstarted, token.task))
+                self._task(token.task, deliveries=task.deliveries - 1)
+        self.store = self.store._replace(lapsed=tuple(it for it in self.store.lapsed if it[0] != number))
+        self.seen = self.seen._replace(given_up=tuple(it for it in self.seen.given_up if it not in crashed))
+
+    def _count_late_crash(self, token: Token) -> None:
+        if token not in self.seen.given_up:
+            self._break("one crash counted twice")
+        self.seen = self.seen._replace(crashes=_more(self.seen.crashes, token.task))
+        if not self.rules.late_blame:
+            return
+        crashes = self.store.tasks[token.task].crashes + 1
+        self._task(token.task, crashes=crashes)
+        if crashes >= MAX_CRASHES and self.store.tasks[token.task].state == "W":
+            self.store = self.store._replace(
+                queue=tuple(waiting for waiting in self.store.queue if waiting != token.task)
+            )
+            self._finish(token.task, "D")
+
+    def _release(self, number: int, *, crashed: bool, known: bool = True) -> None:
         task = self.store.tasks[number]
-        started = task.state == "R"
+        unstarted = task.state == "G" and not crashed
         if crashed:
             self.seen = self.seen._replace(crashes=_more(self.seen.crashes, number))
-        elif not started:
+        elif unstarted and known:
             self.seen = self.seen._replace(unstarted=_more(self.seen.unstarted, number))
         if crashed or not self.rules.counters_apart:
             task = task._replace(crashes=task.crashes + 1)
-        elif not started:
+        elif unstarted and (known or not self.rules.lapsed_counts):
             task = task._replace(deliveries=task.deliveries - 1)
         self.store = self.store._replace(tasks=put(self.store.tasks, number, task))
         if task.crashes >= MAX_CRASHES:

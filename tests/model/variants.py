@@ -18,6 +18,8 @@ class Variant:
     within: int
     """Steps after which it is broken at the latest."""
     workers: int = 2
+    faults: int = 1
+    """How many must come together."""
     submitted: bool = True
     """Whether it begins with a canvas that was accepted."""
 
@@ -27,7 +29,7 @@ _UNKNOWN = "a task is leased to a worker that does not know it"
 
 VARIANTS = (
     Variant("no token", Rules(token=False), _FOREIGN, 9),
-    Variant("a token without its nonce", Rules(nonce=False), _FOREIGN, 9),
+    Variant("a token without its nonce", Rules(nonce=False), _FOREIGN, 6, workers=1, faults=2),
     Variant("completion that counts again", Rules(completion_once=False), "one report was applied twice", 9),
     Variant(
         "counting down and setting free in two steps", Rules(join_in_one_step=False),
@@ -47,6 +49,14 @@ VARIANTS = (
         "a session whose lease ran was ended", 6,
     ),
     Variant("one counter for all", Rules(counters_apart=False), "a counter does not say what happened", 5),
+    Variant(
+        "a delivery that nobody returned counts nothing", Rules(lapsed_counts=False),
+        "a counter does not say what happened", 6,
+    ),
+    Variant(
+        "a crash that is told too late counts nothing", Rules(late_blame=False),
+        "a counter does not say what happened", 9,
+    ),
     Variant(
         "no request id", Rules(request_id=False), "one request became two canvases", 4, workers=1, submitted=False,
     ),

@@ -78,6 +78,8 @@ class Store(NamedTuple):
     queue: tuple[int, ...] = ()
     join: Join = Join()
     sessions: tuple[Session | None, ...] = ()
+    lapsed: tuple[tuple[int, Token], ...] = ()
+    """By session that was ended untold, what it held and was not said to have begun."""
 
 
 class Ending(NamedTuple):
@@ -162,6 +164,8 @@ class Observer(NamedTuple):
     """Of each task: deliveries that came to nothing."""
     crashes: tuple[int, ...] = (0, 0)
     failures: tuple[int, ...] = (0, 0)
+    given_up: tuple[Token, ...] = ()
+    """Deliveries whose session was ended untold, and whose task has not ended; of those nobody has said what became."""
     applied: tuple[Token, ...] = ()
     """Deliveries whose end was applied."""
     submitted: int = 0

@@ -58,6 +58,7 @@ redis.register_function{function_name = '@LIBRARY@_hello', flags = {'allow-oom'}
       at = at + 3
     end
     leases.drop_session(call, dead, crashed)
+    leases.settle_lapsed(call, dead, crashed)
   end
   local flat = leases.contexts(call, items)
   return {'O', drops, items, flat, call_state.finish(call)}

@@ -295,11 +295,11 @@ class Delivery(RuleBasedStateMachine):
 
     @rule(at=WORKERS, running=SOME)
     def die(self, at: int, running: int) -> None:
-        """A process dies; the next one says what was running in it."""
+        """A process dies; the next one says what was running in it, perhaps also what had been given up already."""
         dead = self.workers[at]
+        crashed = [token(grant) for grant in [*dead.held, *self.stale][:running]]
         self.stale += dead.held
         self.workers[at] = born = self.rig.worker(f"{next(self.sessions):016x}")
-        crashed = [token(grant) for grant in dead.held[:running]]
         assert self.run(born.hello(dead=[(dead.session, crashed)], lease_ms=LEASE_MS)).accepted
 
     @rule(at=WORKERS)
@@ -409,7 +409,8 @@ class Delivery(RuleBasedStateMachine):
             await self.rig.sweep()  # which removes counts that have come to 0
         keys = await Keyspace.read(self.store.redis)
         kinds = {name.partition(":")[0] for name in keys.under(PARTITION)}
-        assert kinds <= {"clock", "canary", "num", "req", "rerun", "i", "dead"}
+        assert kinds <= {"clock", "canary", "num", "req", "rerun", "lapsed", "i", "dead"}
+        assert all(key in keys.ttls for key in keys.keys if key.startswith(PARTITION + "lapsed:"))
 
     async def _pass(self, ms: int) -> None:
         await self.store.redis.incrby(CLOCK, ms)

@@ -243,7 +243,7 @@ async def test_hello_agrees_on_what_is_held(rig: Rig) -> None:
 
 
 async def test_expired_session_loses_its_tasks(rig: Rig) -> None:
-    """When a lease is over, what was running counts a crash, what was not started counts nothing, and both go back."""
+    """When a lease is over, what was running counts a crash, all of it counts as delivered, and both go back."""
     canvas = await rig.submit(group(*calls(2)))
     worker = rig.worker()
     await worker.hello(lease_ms=0)
@@ -254,11 +254,11 @@ async def test_expired_session_loses_its_tasks(rig: Rig) -> None:
 
     _, (_, first, second) = await rig.look(canvas)
     assert (first.state, first.deliveries, first.crashes) == (State.WAITING, 1, 1)
-    assert (second.state, second.deliveries, second.crashes) == (State.WAITING, 0, 0)
+    assert (second.state, second.deliveries, second.crashes) == (State.WAITING, 1, 0)
     late = await worker.report(running, waiting, want=5)
     assert (late.status, late.answers, late.grants) == ("U", "SS", [])
     other = await ready(rig)
-    assert [token(grant)[:3] for grant in await other.take(9)] == [(canvas.id, 1, 2), (canvas.id, 2, 1)]
+    assert [token(grant)[:3] for grant in await other.take(9)] == [(canvas.id, 1, 2), (canvas.id, 2, 2)]
 
 
 async def test_renewed_session_keeps_its_tasks(rig: Rig) -> None:
@@ -309,6 +309,104 @@ async def test_dead_session_with_an_old_token_blames_nobody(rig: Rig) -> None:
     await crash(rig, worker, old)
 
     assert (await rig.record(canvas, "a")).crashes == 0
+
+
+async def lapse(rig: Rig, worker: Worker) -> None:
+    """Let the grace time of a session pass before anybody says what became of it."""
+    await rig.partition.leave(worker.id, grace_ms=0)
+    await swept_until_gone(rig, worker)
+
+
+async def test_crash_that_is_told_after_the_session_had_ended_counts_once(rig: Rig) -> None:
+    """Its process's parent may be late: what was running counts a crash, what had not begun was not delivered."""
+    canvas = await rig.submit(group(*calls(2)))
+    worker = await ready(rig)
+    one, _ = await worker.take(2)
+    await lapse(rig, worker)
+    assert [record.deliveries for record in (await rig.look(canvas))[1]] == [0, 1, 1]
+
+    for _ in range(2):
+        await crash(rig, worker, one)
+
+    _, (_, first, second) = await rig.look(canvas)
+    assert (first.state, first.deliveries, first.crashes) == (State.WAITING, 1, 1)
+    assert (second.state, second.deliveries, second.crashes) == (State.WAITING, 0, 0)
+    assert not [key for key in await rig.keys() if ":lapsed:" in key]
+
+
+async def test_crash_that_is_told_late_counts_for_whoever_has_the_task_now(rig: Rig) -> None:
+    """The next delivery goes on under its own token, and the crash before it is not forgotten."""
+    canvas = await rig.submit(group(*calls(2)))
+    worker, other = await ready(rig), await ready(rig)
+    one, _ = await worker.take(2)
+    await lapse(rig, worker)
+    await other.take(2)
+
+    await crash(rig, worker, one)
+
+    _, (_, first, second) = await rig.look(canvas)
+    assert (first.state, first.deliveries, first.crashes) == (State.GRANTED, 2, 1)
+    assert (second.state, second.deliveries, second.crashes) == (State.GRANTED, 2, 0)
+    assert (await other.report(*other.held)).answers == "AA"
+
+
+async def test_crash_that_counted_as_its_session_ended_does_not_count_again(rig: Rig) -> None:
+    """What was said to have begun counted a crash when its session ended; the parent says nothing new."""
+    canvas = await rig.submit(call("a"))
+    worker = await ready(rig)
+    (grant,) = await worker.take()
+    await worker.start(grant)
+    await lapse(rig, worker)
+
+    await crash(rig, worker, grant)
+
+    record = await rig.record(canvas, "a")
+    assert (record.deliveries, record.crashes) == (1, 1)
+
+
+async def test_third_crash_is_the_last_however_late_it_is_told(rig: Rig) -> None:
+    """A task that ends its process at once is dead after three, also if its sessions ended before anybody knew why."""
+    canvas = await rig.submit(call("poison"))
+    worker = await ready(rig)
+    for _ in range(3):
+        (grant,) = await worker.take()
+        await lapse(rig, worker)
+        worker = await crash(rig, worker, grant)
+
+    record = await rig.record(canvas, "poison")
+    assert (record.state, record.deliveries, record.crashes) == (State.DEAD, 3, 3)
+    assert await worker.take() == []
+
+
+async def test_third_crash_that_is_told_while_the_task_runs_elsewhere_lets_that_end(rig: Rig) -> None:
+    """An end that it reports counts; if it hands the task back, that is dead."""
+    canvas = await rig.submit(call("poison"))
+    worker, other = await ready(rig), await ready(rig)
+    for _ in range(2):
+        (grant,) = await worker.take()
+        worker = await crash(rig, worker, grant)
+    (third,) = await worker.take()
+    await lapse(rig, worker)
+    (last,) = await other.take()
+
+    await crash(rig, worker, third)
+    assert (await rig.record(canvas, "poison")).state == State.GRANTED
+    await other.report(last, kind="q")
+
+    record = await rig.record(canvas, "poison")
+    assert (record.state, record.deliveries, record.crashes) == (State.DEAD, 4, 3)
+
+
+async def test_task_whose_sessions_end_untold_is_not_delivered_for_ever(rig: Rig) -> None:
+    """Without a parent that could tell, a task whose sessions never return it is dead after twenty deliveries."""
+    canvas = await rig.submit(call("a"))
+    for _ in range(20):
+        worker = await ready(rig)
+        assert len(await worker.take()) == 1
+        await lapse(rig, worker)
+
+    record = await rig.record(canvas, "a")
+    assert (record.state, record.deliveries, record.crashes) == (State.DEAD, 20, 0)
 
 
 async def test_third_crash_is_the_last(rig: Rig) -> None:

@@ -46,6 +46,7 @@ function keys.deadlines(K) return K .. ':deadlines' end                   -- zse
 function keys.told(K, sid) return K .. ':told:' .. sid end                -- hash: canvas:index -> attempt, nonce, 1 to kill: cancelled
 function keys.log(K, of) return K .. ':log:' .. of end                   -- zset: what changed -> number of the change, see lib/log.lua; of a canvas or a namespace
 function keys.logs(K) return K .. ':logs' end                             -- hash: namespace -> how its log stands
+function keys.lapsed(K, sid) return K .. ':lapsed:' .. sid end              -- hash: canvas:index -> attempt,nonce, see lib/leases.lua; TTL 1 h
 function keys.channel(K, coordinator) return K .. ':ch:' .. coordinator end -- channel of a coordinator
 
 -- of a canvas

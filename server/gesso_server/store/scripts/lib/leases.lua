@@ -5,6 +5,8 @@
 -- `canvas:index` space-separated), alone (`canvas:index` of a task that it holds and that is to run alone; '?' while it is to hold
 -- nothing any more, for a task that is set aside; '' for neither).
 -- keys.held has, for each task the session holds, `canvas:index` -> attempt,nonce,started (0 or 1).
+-- keys.lapsed has, of a session that was ended because nothing was heard of it, what it held and was not said to have
+-- begun, `canvas:index` -> attempt,nonce: each counts as delivered, until the parent of its process says what was running.
 
 local leases = {}
 
@@ -12,6 +14,7 @@ local MAX_CRASHES = @CRASHES@ -- a task that was running in so many processes th
 local MAX_DELIVERIES = @DELIVERIES@
 local ALONE_AFTER = MAX_CRASHES > 1 and MAX_CRASHES - 1 or 1 -- crashes after which a task is delivered alone
 local FENCE_MS = 5000 -- an attempt that outlives its limit is ended so much later, if nobody has done it before
+local LAPSED_MS = 3600000 -- for so long a parent may take to say what became of a session that was ended
 local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were cancelled meanwhile included
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
@@ -325,23 +328,25 @@ function leases.acknowledge(call, canvas, node)
   graph.finish(call, canvas, node, node.state == 'K' and 'V' or 'C')
 end
 
--- Whether a task was delivered too often. A delivery that ended with the task's own failure is counted there alone.
-function leases.worn_out(node) return node.deliveries - node.failures >= MAX_DELIVERIES end
+-- Whether a task crashed or was delivered too often. A delivery that ended with the task's own failure is counted there alone.
+function leases.worn_out(node)
+  return node.crashes >= MAX_CRASHES or node.deliveries - node.failures >= MAX_DELIVERIES
+end
 
 -- Take a task from a session that no longer has it. A crash counts one; three make the task dead, and the first one
--- that is delivered at most once.
-function leases.release(call, canvas, node, crashed)
+-- that is delivered at most once. `known` says that what was not begun is known not to have run: it was not delivered then.
+function leases.release(call, canvas, node, crashed, known)
   if not HELD[node.state] then return end
   call_state.tell(call, crashed and 'crash' or 'return', 1)
   leases.unfence(call, canvas, node)
   if node.state == 'K' or node.state == 'Q' then return leases.acknowledge(call, canvas, node) end
   if crashed then
     node.crashes = node.crashes + 1
-  elseif node.state == 'G' then
+  elseif known and node.state == 'G' then
     node.deliveries = node.deliveries - 1
   end
   local once = crashed and string.find(node.timing, 'm', 1, true)
-  if once or node.crashes >= MAX_CRASHES or leases.worn_out(node) then return dead.finish(call, canvas, node) end
+  if once or leases.worn_out(node) then return dead.finish(call, canvas, node) end
   node.state = 'W'
   nodes.touch(call, canvas.id, node)
   graph.watch_expiry(call, canvas, node)
@@ -354,14 +359,48 @@ local function past_limit(call, canvas, node)
   return fenced and tonumber(fenced) - FENCE_MS <= call.now
 end
 
+-- Keep what an ended session held, as pairs for keys.lapsed, until its process's parent says more.
+local function note_lapsed(call, sid, lapsed)
+  if #lapsed == 0 then return end
+  local key = keys.lapsed(call.K, sid)
+  for from = 1, #lapsed, 1000 do redis.call('HSET', key, unpack(lapsed, from, math.min(from + 999, #lapsed))) end
+  redis.call('PEXPIRE', key, LAPSED_MS)
+end
+
+-- Take note, once, of what was running in a process whose session had been ended before anybody knew: `crashed` as for
+-- `drop_session`. What had not begun was not delivered, unless somebody has it already as its next delivery.
+function leases.settle_lapsed(call, sid, crashed)
+  local key = keys.lapsed(call.K, sid)
+  local lapsed = redis.call('HGETALL', key)
+  for i = 1, #lapsed, 2 do
+    local field = lapsed[i]
+    local attempt, nonce = string.match(lapsed[i + 1], '^(%d+),(%x+)$')
+    local canvas, node = leases.node_of(call, field)
+    if node and not FINAL[node.state] and node.state ~= 'P' then
+      local once = string.find(node.timing, 'm', 1, true) -- which begins when its start is known, and that was not
+      if crashed[field] == nonce and not once then
+        call_state.tell(call, 'crash', 1)
+        node.crashes = node.crashes + 1
+        nodes.touch(call, canvas.id, node)
+        if leases.worn_out(node) and not HELD[node.state] then dead.finish(call, canvas, node) end
+      elseif node.state == 'W' and node.deliveries == tonumber(attempt) then
+        node.deliveries = node.deliveries - 1
+        nodes.touch(call, canvas.id, node)
+      end
+    end
+  end
+  redis.call('DEL', key)
+end
+
 -- End a session: everything it holds goes back. `crashed` has the `canvas:index` fields that were running when its
--- process died; nil means nobody knows, and what was reported as started counts as crashed. `overran` is then called with
--- canvas and node of what was past its limit: its process was killed for that, perhaps.
+-- process died; nil means nobody knows, and what was reported as started counts as crashed, the rest as delivered. `overran`
+-- is then called with canvas and node of what was past its limit: its process was killed for that, perhaps.
 function leases.drop_session(call, sid, crashed, overran)
   local held = redis.call('HGETALL', keys.held(call.K, sid))
+  local lapsed = {}
   for i = #held - 1, 1, -2 do
     local field = held[i]
-    local nonce, started = string.match(held[i + 1], '^%d+,(%x+),(%d)$')
+    local attempt, nonce, started = string.match(held[i + 1], '^(%d+),(%x+),(%d)$')
     local canvas, node = leases.node_of(call, field)
     if node and HELD[node.state] and node.nonce == nonce then
       local blame = started == '1'
@@ -370,10 +409,15 @@ function leases.drop_session(call, sid, crashed, overran)
       if overran and blame and past_limit(call, canvas, node) then
         overran(canvas, node)
       else
-        leases.release(call, canvas, node, blame)
+        if not crashed and node.state == 'G' then
+          lapsed[#lapsed + 1] = field
+          lapsed[#lapsed + 1] = attempt .. ',' .. nonce
+        end
+        leases.release(call, canvas, node, blame, crashed ~= nil)
       end
     end
   end
+  note_lapsed(call, sid, lapsed)
   local s = redis.call('HMGET', keys.session(call.K, sid), 'num', 'alone', 'ns', 'queues')
   if s[1] then redis.call('HDEL', keys.numbers(call.K), s[1]) end
   for queue in string.gmatch(s[2] == '?' and s[4] or '', '[^ ]+') do

@@ -136,6 +136,6 @@ function reports.returned(call, sid, cid, index, attempt, nonce)
   local canvas, node = current(call, cid, index, attempt, nonce)
   if not canvas then return node end
   redis.call('HDEL', keys.held(call.K, sid), cid .. ':' .. index)
-  leases.release(call, canvas, node, false)
+  leases.release(call, canvas, node, false, true)
   return 'A'
 end
