@@ -175,8 +175,8 @@ def test_state_of_a_canvas_that_lives_never_expires(system: System, ledger: Ledg
 def stages(coordinator: Coordinator) -> set[str]:
     """Return what kinds of keys the store has, and check that none of them has a time limit.
 
-    Ids of requests, and ids that clients chose, are known for a time, and so is what a coordinator has counted that went
-    away: they are no state of a canvas.
+    Ids of requests, and ids that clients chose, are known for a time, and so is what a coordinator has counted: they
+    are no state of a canvas.
     """
     with redis.Redis.from_url(coordinator.store, decode_responses=True) as store:
         limits = {key: store.ttl(key) for key in store.scan_iter(match="gesso:{*", count=1000)}

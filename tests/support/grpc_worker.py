@@ -86,7 +86,7 @@ class Stream:
         """Wait until `look` returns something true, and return it."""
         async with asyncio.timeout(LIMIT_SECONDS):
             while not (found := look()):
-                assert not self._reader.done(), "the stream has ended"
+                assert not self._reader.done(), f"the stream has ended: {self._reader.result()!r}"
                 await self._changed.wait()
                 self._changed.clear()
         return found

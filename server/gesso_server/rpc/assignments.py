@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random
 from functools import lru_cache
 
 from gesso.v1 import worker_service_pb2 as pb
@@ -9,9 +12,13 @@ from gesso_server.dispatch.values import Room, Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.rpc.nodes import NodeView
 from gesso_server.store.calls import CanvasContext, Grant, Looked
+from gesso_server.store.errors import StoreError, level_of
 from gesso_server.store.records import base_of, parse_join_body, parse_task_body, told_by
 
+_log = logging.getLogger(__name__)
+
 _INLINE = Room(size=256 << 10, count=10_000)
+_RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 2.0
 
 
 class Assignments:
@@ -74,15 +81,29 @@ class Assignments:
     async def _add_join(
         self, assignment: pb.Assignment, canvas_id: CanvasId, index: int, body: bytes, base: int
     ) -> None:
-        outcomes = await self._values.small(
-            canvas_id, index, parse_join_body(body, base), _INLINE, for_client=False
-        )
+        outcomes = await self._outcomes(canvas_id, index, body, base)
         if outcomes is None:
             assignment.elsewhere.node_id = NodeRef(canvas_id, index).node_id
             return
         assignment.values.SetInParent()
         for outcome in outcomes:
             assignment.values.values.add().CopyFrom(pb.Outcome.FromString(outcome).value)
+
+    async def _outcomes(self, canvas_id: CanvasId, index: int, body: bytes, base: int) -> list[bytes] | None:
+        """Read what the join's members came to, None for too much; until the store answers, or the stream ends.
+
+        The task is granted already: a connection to the store that breaks now must not cost the worker its stream.
+        """
+        delay = _RETRY_FIRST_S
+        while True:
+            try:
+                return await self._values.small(
+                    canvas_id, index, parse_join_body(body, base), _INLINE, for_client=False
+                )
+            except StoreError as error:
+                _log.log(level_of(error), "input.delayed canvas=%s reason=%s", canvas_id, error)
+            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
+            delay = min(2 * delay, _RETRY_MOST_S)
 
 
 def _root_id(root: str, canvas_id: str) -> str:
