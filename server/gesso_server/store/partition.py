@@ -59,6 +59,8 @@ from gesso_server.store.replies import (
 )
 from gesso_server.store.standing import PartitionStanding
 
+_LOOK_ON = -2
+
 
 class Partition:
     """The functions of the library, on one partition."""
@@ -274,7 +276,9 @@ class Partition:
     ) -> tuple[bool | None, Duties]:
         """Revoke one node. Returns whether it had not ended, None when there is no such node."""
         args: list[bytes | str | int] = [canvas_id, index, namespace, self._coordinator, int(terminate)]
-        found, own = await self._call("cancel_node", self._key, args)
+        found, own = await self._call("cancel_node", self._key, [*args, 0])
+        while found == _LOOK_ON:  # among what was added to the canvas
+            found, own = await self._call("cancel_node", self._key, [*args, own])
         return (None if found < 0 else bool(found)), self._duties(own)
 
     async def rerun_begin(

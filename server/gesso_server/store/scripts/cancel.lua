@@ -30,12 +30,18 @@ end}
 
 -- cancel_node: revoke one node, a failure of its own; of a join, its members.
 -- KEYS[1] partition  ARGV[1] canvas  [2] index  [3] namespace  [4] coordinator  [5] 1 to kill it if it runs
--- Returns {-1 no such node, 0 it was final already, 1 revoked or told; what the caller must see to}.
+--     [6] how many of the ranges that were added to the canvas were looked at before
+-- Returns {-2 not among the ranges looked at, how many that were; -1 no such node; 0 it was final already; 1 revoked or
+-- told, what the caller must see to}.
 redis.register_function{function_name = '@LIBRARY@_cancel_node', flags = {'allow-oom'}, callback = function(KEYS, ARGV)
   local call = call_state.begin(KEYS[1], ARGV[4])
+  local index = tonumber(ARGV[2])
   local canvas = canvases.get(call, ARGV[1])
-  local node = canvas and canvas.ns == ARGV[3] and nodes.get(call, ARGV[1], tonumber(ARGV[2]))
+  local node = canvas and canvas.ns == ARGV[3] and nodes.get(call, ARGV[1], index)
   if not node then return {-1, call_state.finish(call)} end
+  local counts, more = canvases.took_effect(call, canvas, index, tonumber(ARGV[6]))
+  if more then return {-2, more} end
+  if not counts then return {-1, call_state.finish(call)} end
   local done = graph.revoke(call, canvas, node, ARGV[5] == '1')
   return {done and 1 or 0, call_state.finish(call)}
 end}

@@ -344,3 +344,21 @@ async def test_a_million_timers_cost_the_coordinator_nothing(rig: Rig) -> None:
 
     assert await rig.store.redis.zcard("gesso:{0}:due") == count
     assert not (await rig.sweep()).more
+
+
+async def test_node_that_was_only_staged_is_not_revoked(rig: Rig) -> None:
+    """What a task was to be replaced with, by a worker that died before it said so, is no node and does not count."""
+    canvas = await rig.submit(group(call("a"), call("b")))
+    worker = rig.worker()
+    await worker.hello()
+    first, second = await worker.take(2)
+    await rig.stage_replacement(canvas.id, first.index, call("staged"))
+    staged = len(canvas.plan.nodes)
+
+    revoked, _ = await rig.partition.cancel_node(NAMESPACE, canvas.id, staged, terminate=False)
+
+    assert revoked is None
+    await worker.report(first)
+    assert (await rig.look(canvas))[0].left == 2
+    await worker.report(second)
+    assert (await rig.look(canvas))[0].left == 0

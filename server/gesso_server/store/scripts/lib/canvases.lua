@@ -12,6 +12,8 @@
 
 local canvases = {}
 
+local RANGES_LOOKED_AT = 1000 -- of keys.grown that one call looks at
+
 -- Take up a canvas that is known to this call.
 function canvases.new(call, canvas)
   canvas.lanes, canvas.ended, canvas.added, canvas.finals = {}, 0, 0, {}
@@ -69,6 +71,18 @@ function canvases.add(call, canvas, first, count)
   else
     redis.call('RPUSH', grown, first .. ',' .. count)
   end
+end
+
+-- Whether a node is one that took effect; what a task is to be replaced with is staged before that, and does not count. Of
+-- what was added, looks at RANGES_LOOKED_AT ranges from `from` on. Returns false and from where to go on when there are more.
+function canvases.took_effect(call, canvas, index, from)
+  if index < tonumber(redis.call('HGET', keys.meta(call.K, canvas.id), 'own')) then return true end
+  local ranges = redis.call('LRANGE', keys.grown(call.K, canvas.id), from, from + RANGES_LOOKED_AT - 1)
+  for _, range in ipairs(ranges) do
+    local first, count = string.match(range, '^(%d+),(%d+)$')
+    if index >= tonumber(first) and index < first + count then return true end
+  end
+  return false, #ranges == RANGES_LOOKED_AT and from + RANGES_LOOKED_AT
 end
 
 -- Note that a node of it is final now.
