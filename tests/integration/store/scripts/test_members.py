@@ -11,7 +11,7 @@ from gesso_server.store.calls import Frame, Reported
 from gesso_server.store.records import Record, parse_record
 from integration.store.scripts.reruns import again
 from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, name, token
-from support.trees import call, calls, chain, group
+from support.trees import call, calls, chain, chord, group
 
 KEPT = Policy(counts=Counts.SETTLED)
 """Of a group that stays one inside another."""
@@ -219,6 +219,19 @@ async def test_members_that_come_to_a_revoked_group_are_revoked(rig: Rig, worker
     assert (await states(rig, canvas))[1:] == "VVUV"
     assert await left(rig, canvas) == 0
     assert await worker.take(9) == []
+
+
+async def test_empty_chord_that_comes_to_a_revoked_group_ends_with_it(rig: Rig, worker: Worker) -> None:
+    """It would end as it begins, and it never begins: nothing waits for it."""
+    canvas, growing = await grown(rig, Group((call("first"),), KEPT, open_index=0))
+    await revoke(rig, canvas, group_of(canvas))
+
+    await growing.add(0, (chord((), call("body")),), sealed=False)
+    await rig.settle()
+    await growing.seal()
+
+    assert await left(rig, canvas) == 0
+    assert not await worker.drain()
 
 
 async def test_revoked_group_can_be_run_again(rig: Rig, worker: Worker) -> None:

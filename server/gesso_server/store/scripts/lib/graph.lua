@@ -231,6 +231,11 @@ local function revoke_task(call, canvas, node, letter)
   finish(call, canvas, node, 'V', '-')
 end
 
+-- Whether an empty join would be left as it is: it was to begin with the members it is among, and ends as it begins.
+local function never_begins(join)
+  return join.total == 0 and join.source == '' and not string.find(join.timing, 'o', 1, true)
+end
+
 -- Revoke a slice of a join's members, which begin at `start`. What stands behind one that ends by this is left to the rule.
 local function revoke_run(call, canvas, first, count, stride, letter, start)
   local slice = nodes.run(first, count, stride, math.max(call.budget, 1))
@@ -244,6 +249,8 @@ local function revoke_run(call, canvas, first, count, stride, letter, start)
       closing[index] = true
     elseif node and not node.join and not FINAL[node.state] then
       revoke_task(call, canvas, node, letter)
+    elseif node and node.join and not FINAL[node.state] and never_begins(node) then
+      finish(call, canvas, node, 'V', '-')
     end
   end
   call.budget = call.budget - #slice
