@@ -9,14 +9,36 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 from opentelemetry import metrics
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 from gesso_telemetry.distribution import Distribution, Distributions, RecordedDistribution
 
-__all__ = ["Kind", "Metering", "Metric", "Points", "Read", "has_sdk"]
+__all__ = ["SECONDS", "Kind", "Metering", "Metric", "Points", "Read", "has_sdk"]
+
+SECONDS: Final = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1,
+    2.5,
+    5,
+    10,
+    30,
+    60,
+    300,
+    1800,
+    3600,
+)
+"""Bounds of histograms of what tasks take, the same for whoever tells them: so they can be laid beside each other."""
 
 Points: TypeAlias = Iterable[tuple[float, Mapping[str, str]]]
 """Values and their attributes."""

@@ -7,30 +7,10 @@ from typing import Final, Self
 
 from gesso.v1.worker_service_pb2 import Outcome
 from gesso_telemetry.distribution import Distribution
-from gesso_telemetry.metering import Kind, Metering, Metric
+from gesso_telemetry.metering import SECONDS, Kind, Metering, Metric
 from gesso_worker.job import Job
 
 _DEFAULT_QUEUE: Final = "default"
-_SECONDS: Final = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-    5,
-    10,
-    30,
-    60,
-    300,
-    1800,
-    3600,
-)
 _OUTCOMES = {"value": "succeeded", "error": "failed", "retry": "failed", "replacement": "replaced"}
 
 PROCESS_DURATION: Final = Metric(
@@ -45,7 +25,7 @@ PROCESS_DURATION: Final = Metric(
         "gesso.task",
         "gesso.outcome",
     ),
-    bounds=_SECONDS,
+    bounds=SECONDS,
 )
 
 

@@ -33,7 +33,6 @@ from gesso_server.store.records import Place, edges_text, lane_texts, stored_nod
 from gesso_server.store.store import Store
 
 _NODES_PER_CALL = 500
-_STAMPS_PER_CALL = 500
 
 
 class CanvasGoneError(Exception):
@@ -184,8 +183,7 @@ class Extensions:
 
     async def bear(self, canvas_id: CanvasId, stamps: Sequence[str]) -> None:
         """Let a canvas be found by more stamps, as `stamp_texts` writes them."""
-        for at in range(0, len(stamps), _STAMPS_PER_CALL):
-            await self._partition(canvas_id).stage_stamps(canvas_id, stamps[at : at + _STAMPS_PER_CALL])
+        await self._partition(canvas_id).stage_stamps(canvas_id, stamps)
 
     def telling(self, plan: Plan, around: int | None = None) -> set[int]:
         """Return the joins of a plan, and `around` it, whose spans tell of what is inside them."""

@@ -9,28 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from gesso_telemetry.metering import Kind, Metric
+from gesso_telemetry.metering import SECONDS, Kind, Metric
 
-_SECONDS: Final = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    2.5,
-    5,
-    10,
-    30,
-    60,
-    300,
-    1800,
-    3600,
-)
 _CALL_SECONDS: Final = (
     0.0001,
     0.00025,
@@ -107,12 +87,10 @@ ROLLBACKS = _counter(
 STREAMS = _sum("gesso.streams", "{stream}", "Open streams of workers and of clients", PEER)
 SLOTS = _sum("gesso.worker.slots", "{slot}", "Tasks that the connected workers can run at one time")
 QUEUED = _histogram(
-    "gesso.task.queue.duration", "s", _SECONDS, "How long a task waited in its queue for delivery"
+    "gesso.task.queue.duration", "s", SECONDS, "How long a task waited in its queue for delivery"
 )
-RAN = _histogram("gesso.task.run.duration", "s", _SECONDS, "How long an attempt ran, by its worker's clock")
-TOOK = _histogram(
-    "gesso.canvas.duration", "s", _SECONDS, "How long a canvas took, from acceptance to its end"
-)
+RAN = _histogram("gesso.task.run.duration", "s", SECONDS, "How long an attempt ran, by its worker's clock")
+TOOK = _histogram("gesso.canvas.duration", "s", SECONDS, "How long a canvas took, from acceptance to its end")
 CALLS = _histogram(
     "gesso.store.call.duration", "s", _CALL_SECONDS, "How long a call to the store took", FUNCTION
 )

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from gesso_server.dispatch.pauses import pauses
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.dispatch.tally import Tally
 from gesso_server.ids import CanvasId, partition_of
@@ -38,8 +38,6 @@ Submit: TypeAlias = Callable[[Loan], Awaitable[tuple[Accepted, Exchanged | None]
 
 _MOST_FRAMES = 64
 """How many of a worker's frames wait for the store; a worker that sends more waits itself."""
-_RETRY_FIRST_S = 0.05
-_RETRY_MOST_S = 2.0
 
 
 @dataclass(slots=True)
@@ -360,7 +358,7 @@ class Session:
 
     async def _repeat(self, partition: Partition, frame: Frame, want: int) -> Exchanged:
         """Call until the store answers; the number of the call makes repeating harmless."""
-        delay = _RETRY_FIRST_S
+        waits = pauses()
         while True:
             try:
                 return await partition.exchange(
@@ -371,8 +369,7 @@ class Session:
                 _log.log(level_of(error), "exchange.delayed session=%s reason=%s", self.id.session, error)
                 if self._closed:
                     raise SessionLostError from error
-            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
-            delay = min(2 * delay, _RETRY_MOST_S)
+            await asyncio.sleep(next(waits))
 
 
 def _sort(incoming: Incoming, frames: dict[int, Frame], partition_count: int) -> list[tuple[TokenRef, str]]:

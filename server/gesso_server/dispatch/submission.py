@@ -22,14 +22,13 @@ from gesso_server.dispatch.waits import Waits
 from gesso_server.ids import CanvasId, NodeRef, Trace, new_canvas_id
 from gesso_server.plan import Element, JoinNode, Plan, Start, compile_canvas
 from gesso_server.store.calls import Accepted, Looked, NewCanvas
-from gesso_server.store.partition import Partition
+from gesso_server.store.partition import STAMPS_PER_CALL, Partition
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes, template_fields
 from gesso_server.store.store import Store
 
 _MS = timedelta(milliseconds=1)
 _NODES_PER_CALL = 500
 _NAMES_PER_CALL = 1000
-_STAMPS_PER_CALL = 500
 _NAME_DAYS = 30
 """How long a chosen id is known at the least."""
 
@@ -155,8 +154,7 @@ class Submissions:
         while len(part) == _NODES_PER_CALL:
             await partition.stage(canvas_id, part)
             part = list(islice(nodes, _NODES_PER_CALL))
-        for at in range(_STAMPS_PER_CALL, len(submission.stamps), _STAMPS_PER_CALL):
-            await partition.stage_stamps(canvas_id, submission.stamps[at : at + _STAMPS_PER_CALL])
+        await partition.stage_stamps(canvas_id, submission.stamps[STAMPS_PER_CALL:])
         new = self._new_canvas(submission, plan, canvas_id, trace)
         borrower = self._borrower(submission.namespace, plan, partition.number)
         if borrower is None:
@@ -202,7 +200,7 @@ class Submissions:
             templates=template_fields(plan.templates), template_count=len(plan.templates),
             growing=sum(isinstance(node, JoinNode) and node.open_index is not None for node in plan.nodes),
             quota=self.quota(), deadline_ms=submission.deadline_ms,
-            stamps=submission.stamps[:_STAMPS_PER_CALL],
+            stamps=submission.stamps[:STAMPS_PER_CALL],
         )  # fmt: skip
 
     def _borrower(self, namespace: str, plan: Plan, partition: int) -> Session | None:

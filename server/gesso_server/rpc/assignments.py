@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from functools import lru_cache
 
 from gesso.v1 import worker_service_pb2 as pb
+from gesso_server.dispatch.pauses import pauses
 from gesso_server.dispatch.values import Room, Values
 from gesso_server.ids import CanvasId, NodeRef, span_id
 from gesso_server.rpc.nodes import NodeView
@@ -18,7 +18,6 @@ from gesso_server.store.records import base_of, parse_join_body, parse_task_body
 _log = logging.getLogger(__name__)
 
 _INLINE = Room(size=256 << 10, count=10_000)
-_RETRY_FIRST_S, _RETRY_MOST_S = 0.05, 2.0
 
 
 class Assignments:
@@ -94,7 +93,7 @@ class Assignments:
 
         The task is granted already: a connection to the store that breaks now must not cost the worker its stream.
         """
-        delay = _RETRY_FIRST_S
+        waits = pauses()
         while True:
             try:
                 return await self._values.small(
@@ -102,8 +101,7 @@ class Assignments:
                 )
             except StoreError as error:
                 _log.log(level_of(error), "input.delayed canvas=%s reason=%s", canvas_id, error)
-            await asyncio.sleep(delay * random.uniform(0.5, 1))  # noqa: S311  jitter, no secret
-            delay = min(2 * delay, _RETRY_MOST_S)
+            await asyncio.sleep(next(waits))
 
 
 def _root_id(root: str, canvas_id: str) -> str:

@@ -59,6 +59,7 @@ from gesso_server.store.replies import (
 )
 from gesso_server.store.standing import PartitionStanding
 
+STAMPS_PER_CALL = 500
 _LOOK_ON = -2
 
 
@@ -89,8 +90,9 @@ class Partition:
         await self._call("stage", self._key, [canvas_id, *nodes_args(nodes)])
 
     async def stage_stamps(self, canvas_id: CanvasId, texts: Sequence[str]) -> None:
-        """Keep 1 to 1,000 stamps that a canvas bears, which is submitted then or lives already."""
-        await self._call("stage_stamps", self._key, [canvas_id, *texts])
+        """Keep stamps that a canvas bears, which is submitted then or lives already."""
+        for at in range(0, len(texts), STAMPS_PER_CALL):
+            await self._call("stage_stamps", self._key, [canvas_id, *texts[at : at + STAMPS_PER_CALL]])
 
     async def check_room(self, namespace: str, nodes: int, quota: int) -> None:
         """Return if a namespace may have so many more nodes open.
