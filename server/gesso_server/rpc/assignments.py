@@ -104,6 +104,16 @@ class Assignments:
             await asyncio.sleep(next(waits))
 
 
+def weight(grant: Grant) -> int:
+    """Return how many bytes a grant's assignment has, roughly, and rather more."""
+    value = grant.source_value
+    size = len(grant.body)
+    if isinstance(value, bytes):
+        # What a join came to is not read yet.
+        return size + (_INLINE.size if grant.source_kind == "J" else len(value))
+    return size + len(value.body) + len(value.outcome) + len(value.cause_outcome)
+
+
 def _root_id(root: str, canvas_id: str) -> str:
     """Return the id that the single first task of a canvas goes by; empty if there is none."""
     index, _, chosen = root.partition(" ")

@@ -197,8 +197,8 @@ class Canvases:
             case _:
                 raise invalid("BAD_ID", "say whose nodes to list", "canvas_id")
         found = list(indexes[offset : offset + size])
-        canvas, views = await self._nodes.views(ref, found)
-        token = str(offset + size) if offset + size < len(indexes) else ""
+        canvas, views, count = await self._nodes.page(ref, found)
+        token = str(offset + count) if offset + count < len(indexes) else ""
         return pb.ListNodesResponse(nodes=[view.node(canvas) for view in views], next_page_token=token)
 
     async def wait_node(self, request: pb.WaitNodeRequest, context: Context) -> pb.WaitNodeResponse:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from gesso_server.dispatch.coordinator import Coordinator
@@ -37,19 +37,33 @@ class Nodes:
         return found[0]
 
     async def views(self, ref: NodeRef, indexes: Iterable[int]) -> tuple[LookedCanvas, list[NodeView]]:
-        """Return a canvas and some of its nodes, leaving out those that do not exist.
+        """Return a canvas and some of its nodes, a few, leaving out those that do not exist.
 
         Raises:
             Refusal: If there is no such canvas.
         """
         wanted = list(indexes)
+        canvas, views, count = await self.page(ref, wanted)
+        while count < len(wanted):
+            _, more, further = await self.page(ref, wanted[count:])
+            views += more
+            count += further
+        return canvas, views
+
+    async def page(self, ref: NodeRef, wanted: Sequence[int]) -> tuple[LookedCanvas, list[NodeView], int]:
+        """Return a canvas, as many of some nodes as fit into a message, and how many of them were looked for.
+
+        Raises:
+            Refusal: If there is no such canvas.
+        """
         partition = self._coordinator.store.partition_of(ref.canvas_id)
         found = await partition.look(self._namespace, ref.canvas_id, wanted) if partition else None
         if found is None:
             raise not_found("node")
         canvas, looked = found
-        pairs = zip(wanted, looked, strict=True)
-        return canvas, [NodeView.of(NodeRef(ref.canvas_id, index), node) for index, node in pairs if node]
+        pairs = zip(wanted, looked, strict=False)  # what does not fit is not there
+        views = [NodeView.of(NodeRef(ref.canvas_id, index), node) for index, node in pairs if node]
+        return canvas, views, len(looked)
 
     async def one(self, ref: NodeRef) -> tuple[LookedCanvas, NodeView]:
         """Return one node.

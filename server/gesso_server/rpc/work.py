@@ -15,19 +15,14 @@ from gesso_server.config import Timing
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLostError
 from gesso_server.ids import CanvasId, NodeRef, parse_node_id
-from gesso_server.rpc.assignments import Assignments
+from gesso_server.rpc.assignments import Assignments, weight
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.holdings import Holdings
 from gesso_server.rpc.limits import declared_limits
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.reports import Reports
 from gesso_server.rpc.service import Context
-from gesso_server.store.calls import (
-    Hello,
-    SessionId,
-    TokenRef,
-    Welcomed,
-)
+from gesso_server.store.calls import CanvasContext, Grant, Hello, SessionId, TokenRef, Welcomed
 from gesso_server.store.errors import StoreError, level_of
 
 _log = logging.getLogger(__name__)
@@ -42,6 +37,8 @@ _MOST_CREDITS = 1000
 _MOST_QUEUES = 64
 _MOST_TASKS = 10_000
 _WORKER_BYTES = 128
+_FRAME_BYTES = 1 << 20
+"""A frame has about so much at the most, unless one assignment alone has more."""
 _REASONS = {
     "D": pb.WorkResponse.Refusal.REASON_DUPLICATE,
     "S": pb.WorkResponse.Refusal.REASON_STALE,
@@ -88,7 +85,8 @@ class Work:
         try:
             async with self._coordinator.session(hello) as (session, welcomes):
                 holdings = Holdings(self._coordinator, NAMESPACE, hello.held)
-                yield await self._welcome(session, hello, welcomes, holdings)
+                async for response in self._welcome(session, hello, welcomes, holdings):
+                    yield response
                 async for response in self._exchange(session, hello, requests, holdings):
                     yield response
         except SessionLostError:
@@ -103,7 +101,15 @@ class Work:
         revoker = asyncio.create_task(self._revoke_held(holdings))
         try:
             while (out := await session.exchange()) is not None:
-                yield await self._frame(session, out, holdings)
+                last = len(parts := batches(out.grants)) - 1
+                for number, part in enumerate(parts):
+                    response = pb.WorkResponse(draining=out.draining and number == last)
+                    if number == 0:
+                        _settle(response, out)
+                    await self._assign(response, part, out.contexts, holdings)
+                    if self._coordinator.revocations:
+                        await self._revoke(session, response)
+                    yield response
             await reader
         finally:
             reader.cancel()
@@ -128,20 +134,24 @@ class Work:
 
     async def _welcome(
         self, session: Session, hello: Hello, welcomes: list[Welcomed], holdings: Holdings
-    ) -> pb.WorkResponse:
+    ) -> AsyncIterator[pb.WorkResponse]:
         response = pb.WorkResponse()
         response.welcome.heartbeat_interval.FromTimedelta(self._coordinator.config.timing.heartbeat)
         dropped = set(range(len(hello.held)))
+        grants: list[Grant] = []
+        contexts: dict[str, CanvasContext] = {}
         for welcomed in welcomes:
             dropped &= set(welcomed.drops)
             session.standstill.gave(welcomed.grants)
-            for grant in welcomed.grants:
-                assignment = await self._assignments.add(response, grant, welcomed.contexts)
-                holdings.assigned(grant, assignment)
+            grants += welcomed.grants
+            contexts |= welcomed.contexts
         session.standstill.holds(token for at, token in enumerate(hello.held) if at not in dropped)
         for position in sorted(dropped):
             _set_token(response.welcome.drops.add(), hello.held[position])
-        return response
+        for part in batches(grants):
+            await self._assign(response, part, contexts, holdings)
+            yield response
+            response = pb.WorkResponse()
 
     async def _revoke(self, session: Session, response: pb.WorkResponse) -> None:
         """Take back the assignments that bear a revoked stamp."""
@@ -159,20 +169,41 @@ class Work:
             del response.assignments[:]
             response.assignments.extend(kept)
 
-    async def _frame(self, session: Session, out: Outgoing, holdings: Holdings) -> pb.WorkResponse:
-        response = pb.WorkResponse(acknowledged_frame=out.acknowledged, draining=out.draining)
-        for grant in out.grants:
-            assignment = await self._assignments.add(response, grant, out.contexts)
+    async def _assign(
+        self,
+        response: pb.WorkResponse,
+        grants: list[Grant],
+        contexts: dict[str, CanvasContext],
+        holdings: Holdings,
+    ) -> None:
+        """Add assignments to a frame."""
+        for grant in grants:
+            assignment = await self._assignments.add(response, grant, contexts)
             holdings.assigned(grant, assignment)
-        if self._coordinator.revocations:
-            await self._revoke(session, response)
-        for token, terminate in out.cancellations:
-            cancellation = response.cancellations.add(terminate=terminate)
-            _set_token(cancellation.token, token)
-        for token, letter in out.refusals:
-            refusal = response.refusals.add(reason=_REASONS[letter])
-            _set_token(refusal.token, token)
-        return response
+
+
+def batches(grants: list[Grant]) -> list[list[Grant]]:
+    """Return grants as frames carry them, in order: as many as fit, one at the least. Of none, one that is empty."""
+    parts: list[list[Grant]] = [[]]
+    size = 0
+    for grant in grants:
+        size += weight(grant)
+        if size > _FRAME_BYTES and parts[-1]:
+            parts.append([])
+            size = weight(grant)
+        parts[-1].append(grant)
+    return parts
+
+
+def _settle(response: pb.WorkResponse, out: Outgoing) -> None:
+    """Write into a frame what has become of the worker's."""
+    response.acknowledged_frame = out.acknowledged
+    for token, terminate in out.cancellations:
+        cancellation = response.cancellations.add(terminate=terminate)
+        _set_token(cancellation.token, token)
+    for token, letter in out.refusals:
+        refusal = response.refusals.add(reason=_REASONS[letter])
+        _set_token(refusal.token, token)
 
 
 def _set_token(message: pb.Token, token: TokenRef) -> None:

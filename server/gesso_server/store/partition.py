@@ -230,7 +230,7 @@ class Partition:
     async def look(
         self, namespace: str, canvas_id: CanvasId, indexes: Sequence[int] = ()
     ) -> tuple[LookedCanvas, list[Looked | None]] | None:
-        """Return a canvas, and at most 1000 of its nodes. None when there is no such canvas."""
+        """Return a canvas, and of at most 1000 nodes as many as come to 1 MiB, one at the least. None without it."""
         meta, found = await self._call("look", self._key, [canvas_id, namespace, *indexes])
         return (looked_canvas(meta), [looked_of(item) for item in found]) if meta else None
 

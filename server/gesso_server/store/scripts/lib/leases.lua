@@ -16,6 +16,7 @@ local ALONE_AFTER = MAX_CRASHES > 1 and MAX_CRASHES - 1 or 1 -- crashes after wh
 local FENCE_MS = 5000 -- an attempt that outlives its limit is ended so much later, if nobody has done it before
 local LAPSED_MS = 3600000 -- for so long a parent may take to say what became of a session that was ended
 local MOST_SCANNED = 1000 -- nodes that one lease looks at, those that were cancelled meanwhile included
+local MOST_BYTES = 1048576 -- of bodies and inputs that one lease hands out, unless it hands out one task alone
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
 function leases.session(call, sid)
@@ -74,6 +75,15 @@ function leases.assignment(call, canvas, node)
     value, parent, timing, names}
 end
 
+-- How many bytes an assignment's body and value have.
+local function weight(item)
+  local body, value = item[7], item[10]
+  if type(value) == 'string' then return #body + #value end
+  local sum = #body
+  for _, part in ipairs(value) do sum = sum + #part end
+  return sum
+end
+
 -- Keep in a task's record when it could first run, ms.
 local function note_ready(canvas, node, since)
   if string.find(node.timing, 'q', 1, true) then return end
@@ -91,7 +101,10 @@ local function grant(call, session, canvas, node, granted, since)
   granted.held[#granted.held + 1] = field
   granted.held[#granted.held + 1] = node.deliveries .. ',' .. node.nonce .. ',0'
   granted.fields[#granted.fields + 1] = field
-  granted.items[#granted.items + 1] = leases.assignment(call, canvas, node)
+  local item = leases.assignment(call, canvas, node)
+  granted.items[#granted.items + 1] = item
+  granted.bytes = granted.bytes + weight(item)
+  if granted.bytes >= MOST_BYTES then granted.more = true end
 end
 
 local function expired(call, canvas, node)
@@ -101,7 +114,8 @@ local function expired(call, canvas, node)
   return call.now > expires
 end
 
--- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone.
+-- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone, and ends it
+-- with `granted.more` where it has looked at enough, or hands out enough.
 local function serve_canvas(call, session, canvas, queue, prio, most, granted)
   local list = keys.ready(call.K, canvas.id, queue, prio)
   local served = 0
@@ -109,7 +123,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
     granted.more = not ready.drop(call, canvas.id, canvas.ns, queue, prio)
     return 0
   end
-  while served < most and not granted.stop do
+  while served < most and not granted.stop and not granted.more do
     if granted.scanned > MOST_SCANNED then
       granted.more = true
       break
@@ -154,7 +168,7 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
           end
         end
         taken = taken + 1
-        if granted.stop then break end
+        if granted.stop or granted.more then break end
       end
       queues.count(call, canvas.ns, queue, 'w', -taken)
       if begun > 0 then
@@ -229,7 +243,7 @@ end
 -- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
 function leases.lease(call, session, want)
   local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false,
-    scanned = 0, more = false, alone = '', limited = limits.exist(call)}
+    scanned = 0, bytes = 0, more = false, alone = '', limited = limits.exist(call)}
   local held = keys.held(call.K, session.id)
   granted.busy = redis.call('EXISTS', held) == 1
   if granted.busy and (session.alone == '?'
