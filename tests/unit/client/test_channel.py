@@ -73,10 +73,11 @@ def test_submissions_carry_the_callers_baggage() -> None:
         detach(token)
 
 
-def test_importing_prepares_grpc_for_forks_and_starts_nothing() -> None:
-    """The variable is set before gRPC is imported, and the user's own value is left alone."""
+def test_importing_prepares_grpc_and_starts_nothing() -> None:
+    """Variables are set before gRPC is imported, the user's own are left alone, and no program is told how to poll."""
     script = (
-        "import gesso, os, threading; print(os.environ['GRPC_ENABLE_FORK_SUPPORT'], threading.active_count())"
+        "import gesso, os, threading; environ = os.environ;"
+        "print(environ['GRPC_ENABLE_FORK_SUPPORT'], environ.get('GRPC_EXPERIMENTS'), threading.active_count())"
     )
 
     def printed(environment: dict[str, str]) -> str:
@@ -85,5 +86,6 @@ def test_importing_prepares_grpc_for_forks_and_starts_nothing() -> None:
             command, env=environment, capture_output=True, text=True, check=True
         ).stdout.strip()
 
-    assert printed({}) == "1 1"
-    assert printed({"GRPC_ENABLE_FORK_SUPPORT": "0"}) == "0 1"
+    assert printed({}) == "1 None 1"
+    own = {"GRPC_ENABLE_FORK_SUPPORT": "0", "GRPC_EXPERIMENTS": "event_engine_client"}
+    assert printed(own) == "0 event_engine_client 1"
