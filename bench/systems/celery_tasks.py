@@ -16,7 +16,7 @@ _URL = os.environ["BENCH_STORE"]
 
 app = Celery("bench", broker=f"redis+socket://{_URL}", backend=f"redis+socket://{_URL}")
 app.conf.update(
-    worker_prefetch_multiplier=64,
+    worker_prefetch_multiplier=128,
     worker_disable_rate_limits=True,
     worker_enable_remote_control=False,
     worker_send_task_events=False,

@@ -53,7 +53,7 @@ def run_celery(folder: Path) -> Generator[Running]:
     options = ["--pool", "prefork", "--concurrency", str(PROCESSES), "--queues", "default"]
     quiet = ["--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat"]
     command = ["-m", "celery", "-A", "bench.systems.celery_tasks", "worker", *options, *quiet]
-    how = f"prefork {PROCESSES}, Redis transport and backend, prefetch 64 each, tasks acknowledged before they run"
+    how = f"prefork {PROCESSES}, Redis transport and backend, prefetch 128 each, tasks acknowledged before they run"
     with _peer(folder, "celery", command, {}) as (client, store, workers):
         yield Running(client, _told(client, "celery", how, store), workers)
 
@@ -63,9 +63,9 @@ def run_dramatiq(folder: Path) -> Generator[Running]:
     """Run workers."""
     options = ["--processes", str(PROCESSES), "--threads", str(_DRAMATIQ_THREADS), "--queues", "default"]
     command = ["-m", "dramatiq", "bench.systems.dramatiq_tasks", *options]
-    told = {"dramatiq_queue_prefetch": "64", "dramatiq_worker_timeout": "10"}
+    told = {"dramatiq_queue_prefetch": "128", "dramatiq_worker_timeout": "10"}
     how = (
-        f"{PROCESSES} processes of {_DRAMATIQ_THREADS} threads, Redis broker and results, prefetch 64, "
+        f"{PROCESSES} processes of {_DRAMATIQ_THREADS} threads, Redis broker and results, prefetch 128, "
         "looks for work each 10 ms"
     )
     with _peer(folder, "dramatiq", command, told) as (client, store, workers):

@@ -1,13 +1,13 @@
 """How many tasks a child asks for: enough that it never waits, few enough that no task waits long in it.
 
 It asks for one task for each slot and, on top, for about 50 ms of work at the pace seen so far. Quick
-tasks so come 64 at a time, and tasks that take longer than that are never taken ahead.
+tasks so come 128 at a time, and tasks that take longer than that are never taken ahead.
 """
 
 from __future__ import annotations
 
 _AHEAD_SECONDS = 0.05  # of work, waiting in the child
-_MAX_AHEAD = 64
+_MAX_AHEAD = 128
 # How much the newest task counts in the average.
 _WEIGHT = 0.1
 

@@ -52,8 +52,8 @@ class _Sent:
     """Tasks that begin when it is acknowledged."""
 
 
-# A report, or the token of a task given back.
-_Item = tuple[Token, pb.Report | None]
+# What a task ended with; None for one that is given back.
+_Item = tuple[Token, pb.Outcome | None]
 
 
 class Ledger:
@@ -81,9 +81,8 @@ class Ledger:
     def finish(self, job: Job, outcome: pb.Outcome) -> None:
         """Take the end of a held task into the books; what is unwanted is forgotten."""
         if self.jobs.pop(job.token, None) is not None and not job.unwanted:
-            report = pb.Report(token=wire_token(job.token), outcome=outcome)
-            _set_duration(report.outcome.run_duration, job.run_seconds)
-            self._settle(job.token, report)
+            _set_duration(outcome.run_duration, job.run_seconds)
+            self._settle(job.token, outcome)
 
     def give_back(self, job: Job) -> None:
         """Return a held task that never began."""
@@ -109,9 +108,9 @@ class Ledger:
         """Cease to hold a task without a word."""
         self.jobs.pop(job.token, None)
 
-    def _settle(self, token: Token, report: pb.Report | None) -> None:
+    def _settle(self, token: Token, outcome: pb.Outcome | None) -> None:
         self._unsettled[token] = None
-        self._to_send.append((token, report))
+        self._to_send.append((token, outcome))
 
     # --- streams and frames ----------------------------------------------------------------------
 
@@ -184,13 +183,17 @@ class Ledger:
         items: list[_Item] = []
         size = 0
         while self._to_send and size < MAX_FRAME_BYTES and len(items) < MAX_FRAME_ITEMS:
-            item = token, report = self._to_send.popleft()
+            item = token, outcome = self._to_send.popleft()
             items.append(item)
-            if report is None:
-                frame.returned.append(wire_token(token))
+            if outcome is None:
+                _set_token(frame.returned.add(), token)
             else:
-                frame.reports.append(report)
-                size += report.ByteSize()
+                report = (
+                    frame.reports.add()
+                )  # filled where it lies: a message that is appended is copied once more
+                _set_token(report.token, token)
+                report.outcome.CopyFrom(outcome)
+                size += outcome.ByteSize()
         return items
 
     def _starts(self, now: float) -> tuple[list[pb.Token], list[Token]]:
@@ -262,6 +265,10 @@ class Ledger:
 def _set_duration(duration: Duration, seconds: float) -> None:
     whole = int(seconds)
     duration.seconds, duration.nanos = whole, int((seconds - whole) * 1e9)
+
+
+def _set_token(message: pb.Token, token: Token) -> None:
+    message.node_id, message.attempt, message.nonce = token
 
 
 def wire_token(token: Token) -> pb.Token:

@@ -25,6 +25,8 @@ class Job:
     """Its time limits, and whether it is delivered at most once. None when it has none."""
     asked: Asked = field(default_factory=Asked)
     """What the attempt asks for while it runs, and is asked."""
+    on_loop: bool = False
+    """Whether it runs on the event loop, and not in a thread."""
     started_at: float | None = None
     """When it began, by `time.monotonic`. None before."""
     run_seconds: float = 0.0

@@ -17,7 +17,7 @@ from gesso_worker.limits import seconds
 def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked: Asked) -> Request:
     """Return the request of an attempt that is called with `arguments` in `worker`."""
     signature, token = assignment.signature, assignment.token
-    options = signature.options
+    options = signature.options if signature.HasField("options") else None
     return Request(
         id=assignment.task_id or token.node_id,
         node_id=token.node_id,
@@ -29,12 +29,12 @@ def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked:
         args=arguments.args,
         kwargs=arguments.kwargs,
         retries=assignment.failure_count,
-        retry=_policy(options),
+        retry=_policy(options) if options is not None else None,
         attempt=token.attempt,
         delivery_info=_delivery(options, token.attempt),
-        stamps={key: [json.loads(text) for text in stamp.values] for key, stamp in assignment.stamps.items()},
-        headers=dict(options.headers),
-        timelimit=(_seconds(options, "time_limit"), _seconds(options, "soft_time_limit")),
+        stamps=_stamps(assignment) if assignment.stamps else {},
+        headers=dict(options.headers) if options is not None else {},
+        timelimit=_limits(options) if options is not None else (None, None),
         hostname=worker,
         trace_id=assignment.trace_id or None,
         span_id=assignment.span_id or None,
@@ -44,8 +44,14 @@ def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked:
     )
 
 
-def _delivery(options: SignatureOptions, attempt: int) -> dict[str, Any]:
+def _stamps(assignment: Assignment) -> dict[str, list[Any]]:
+    return {key: [json.loads(text) for text in stamp.values] for key, stamp in assignment.stamps.items()}
+
+
+def _delivery(options: SignatureOptions | None, attempt: int) -> dict[str, Any]:
     info: dict[str, Any] = {"redelivered": attempt > 1}
+    if options is None:
+        return info
     if options.queue:
         info["routing_key"] = options.queue
     if options.HasField("priority"):
@@ -59,6 +65,10 @@ def _policy(options: SignatureOptions) -> RetryPolicy | None:
         if options.HasField("retry")
         else None
     )
+
+
+def _limits(options: SignatureOptions) -> tuple[float | None, float | None]:
+    return _seconds(options, "time_limit"), _seconds(options, "soft_time_limit")
 
 
 def _seconds(options: SignatureOptions, name: str) -> float | None:

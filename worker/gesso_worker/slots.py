@@ -90,6 +90,7 @@ class Slots:
 
     def add(self, job: Job) -> None:
         """Put a job at the end of the line."""
+        job.on_loop = self._runner.wants_loop(job.assignment)
         self._unstarted[job.token] = job
         self._line.append(job)
 
@@ -97,10 +98,9 @@ class Slots:
         """Let begin what may begin. Call it after `add` and after `take_finished`."""
         while self._line:
             job = self._line[0]
-            on_loop = self._runner.wants_loop(job.assignment)
             full = self._released_count >= self._slot_count
             binding = job.limits is not None and job.limits.binding
-            if full and (on_loop or binding or self._coroutines or self._announced):
+            if full and (job.on_loop or binding or self._coroutines or self._announced):
                 return
             self._line.popleft()
             if job.token not in self._unstarted:
@@ -123,7 +123,7 @@ class Slots:
         taken: list[tuple[Job, Outcome]] = []
         while self._finished:
             job, outcome = self._finished.popleft()
-            self._released_count -= not self._runner.wants_loop(job.assignment)
+            self._released_count -= not job.on_loop
             if job.interruption is not None and (alarm := self._alarms.pop(job, None)):
                 alarm.cancel()
             if outcome is not None:
@@ -150,7 +150,7 @@ class Slots:
         return len(self._unstarted)
 
     def _begin(self, job: Job) -> None:
-        self._begin_coroutine(job) if self._runner.wants_loop(job.assignment) else self._enqueue(job)
+        self._begin_coroutine(job) if job.on_loop else self._enqueue(job)
 
     def _enqueue(self, job: Job) -> None:
         self._queue.put(job)

@@ -15,19 +15,19 @@ def test_nothing_is_taken_ahead_before_a_pace_is_known() -> None:
 @pytest.mark.parametrize(
     ("slot_count", "run_seconds", "ahead"),
     [
-        (1, 0.0, 64),
-        (1, 0.000_01, 64),
+        (1, 0.0, 128),
+        (1, 0.000_01, 128),
         (1, 0.001, 50),
         (1, 0.01, 5),
         (1, 0.049, 1),
         (1, 0.1, 0),
         (10, 0.01, 50),
-        (10, 0.001, 64),
+        (10, 0.001, 128),
         (100, 0.1, 50),
     ],
 )
 def test_about_50_ms_of_work_is_taken_ahead(slot_count: int, run_seconds: float, ahead: int) -> None:
-    """At a steady pace the limit is the slots and 50 ms of work, at most 64 tasks."""
+    """At a steady pace the limit is the slots and 50 ms of work, at most 128 tasks."""
     policy = CreditPolicy(slot_count=slot_count)
 
     for _ in range(100):
@@ -36,7 +36,7 @@ def test_about_50_ms_of_work_is_taken_ahead(slot_count: int, run_seconds: float,
     assert policy.limit() == slot_count + ahead
 
 
-@pytest.mark.parametrize(("run_seconds", "aheads"), [(0.0, [64, 64, 64, 0]), (0.01, [15, 10, 5, 0])])
+@pytest.mark.parametrize(("run_seconds", "aheads"), [(0.0, [128, 128, 128, 0]), (0.01, [15, 10, 5, 0])])
 def test_nothing_is_taken_ahead_for_stuck_slots(run_seconds: float, aheads: list[int]) -> None:
     """Of three slots only those that are quick count; the slots themselves are always asked for."""
     policy = CreditPolicy(slot_count=3)
@@ -54,4 +54,4 @@ def test_limit_follows_a_change_of_pace() -> None:
     for _ in range(100):
         policy.observe(0.0)
 
-    assert policy.limit() == 65
+    assert policy.limit() == 129
