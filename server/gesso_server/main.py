@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import secrets
@@ -164,6 +165,9 @@ async def run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     async with serving(config, metrics) as started:
+        # What there is now stays: the collector need not look at it whenever a large canvas has been compiled.
+        gc.collect()
+        gc.freeze()
         ready(started)
         stop_wait = asyncio.create_task(stopping.wait())
         await asyncio.wait([stop_wait, started.loops], return_when=asyncio.FIRST_COMPLETED)
