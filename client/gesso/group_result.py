@@ -13,8 +13,9 @@ from gesso.connection import End
 from gesso.deadline import Deadline, Timeout
 from gesso.errors import NotFound, TimeoutError  # noqa: A004 - Celery's name
 from gesso.handle import Facts, assert_may_wait
+from gesso.home import Home
 from gesso.members import PAGE_SIZE, Members
-from gesso.result import Home, Result
+from gesso.result import Result
 from gesso.v1 import coordinator_service_pb2 as pb
 
 __all__ = ["GroupResult"]

@@ -11,7 +11,7 @@ import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Generic, Protocol, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from gesso import codec, states
 from gesso.canvas import current_app
@@ -30,37 +30,16 @@ from gesso.handle import (
     remote_traceback,
     sent,
 )
+from gesso.home import Home
 from gesso.members import pages
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.values import ELSEWHERE, Ended, ValueReader, read_ended
 from gesso.watching import WatchEvent
 
-__all__ = ["AsyncResult", "Home", "Result"]
+__all__ = ["AsyncResult", "Result"]
 
 R = TypeVar("R")
-
-
-class Home(Protocol):
-    """What results ask of their app."""
-
-    @property
-    def coordinator(self) -> Coordinator:
-        """This process's coordinator."""
-        ...
-
-    @property
-    def error_classes(self) -> Mapping[str, type[BaseException]]:
-        """What besides builtins and Gesso's own is raised as itself, by name."""
-        ...
-
-    def result_of(self, handle: node_pb2.Handle) -> Result[Any]:
-        """Return the result of a node."""
-        ...
-
-    def watch(self, id: str) -> Iterator[WatchEvent]:  # noqa: A002 - as the app's
-        """Yield how a canvas stands and what changes."""
-        ...
 
 
 class Result(ResultHandle, Generic[R]):

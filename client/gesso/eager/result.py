@@ -11,7 +11,8 @@ from gesso.eager.attempts import stored_arguments
 from gesso.eager.node import REVOKED, Fate, Node
 from gesso.group_result import GroupResult
 from gesso.handle import Sent
-from gesso.result import AsyncResult, Home, Result
+from gesso.home import Home
+from gesso.result import AsyncResult, Result
 from gesso.v1 import node_pb2
 from gesso.v1.coordinator_service_pb2 import WaitNodeResponse
 from gesso.values import Ended

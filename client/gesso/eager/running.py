@@ -8,7 +8,7 @@ from gesso.canvas import Canvas
 from gesso.eager.attempts import current_node
 from gesso.eager.evaluator import Evaluator, Project
 from gesso.eager.result import EagerGroupResult, EagerResult, result_of
-from gesso.result import Home
+from gesso.home import Home
 
 
 class Here(Project, Home, Protocol):
