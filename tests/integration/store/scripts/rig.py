@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from collections.abc import Iterable, Sequence
@@ -37,6 +38,7 @@ from gesso_server.store.store import Store
 
 NAMESPACE = "default"
 QUEUE = "default"
+_LIMIT_SECONDS = 10
 LEASE_MS = 60_000
 
 
@@ -141,6 +143,18 @@ class Rig:
     ) -> Worker:
         """Return a worker that has not said hello."""
         return Worker(self, session or secrets.token_hex(8), tuple(queues), tuple(tasks))
+
+    async def ready(self, *queues: str, tasks: Sequence[str] = ("add", "mul")) -> Worker:
+        """Return a worker that has said hello."""
+        worker = self.worker(queues=queues or (QUEUE,), tasks=tasks)
+        assert (await worker.hello()).accepted
+        return worker
+
+    async def sweep_until_gone(self, worker: Worker) -> None:
+        """Sweep until the store has let a session go."""
+        async with asyncio.timeout(_LIMIT_SECONDS):
+            while await self.store.redis.exists(f"gesso:{{0}}:s:{worker.session}"):
+                await self.sweep()
 
 
 @dataclass

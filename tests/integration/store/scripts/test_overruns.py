@@ -10,7 +10,7 @@ from gesso.v1.worker_service_pb2 import Outcome
 from gesso_server.dispatch.overrun import OVERRAN, end_overran
 from gesso_server.plan import Call
 from gesso_server.store.calls import Frame, Hello, Reported
-from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, token
+from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, token
 from support.trees import call, chain, group
 
 LIMIT_MS = 1000
@@ -20,13 +20,6 @@ FENCE_MS = 5000
 def limited(name: str, timing: str = f"h{LIMIT_MS}") -> Call:
     """Return a call with a time limit, or another timing that delays nothing."""
     return replace(call(name), timing=timing)
-
-
-async def ready(rig: Rig) -> Worker:
-    """Return a worker that has said hello."""
-    worker = rig.worker()
-    await worker.hello()
-    return worker
 
 
 async def pass_time(rig: Rig, milliseconds: int) -> None:
@@ -49,7 +42,7 @@ async def error_type(rig: Rig, canvas: Canvas, index: int = 0) -> str:
 async def test_started_attempt_is_ended_at_its_limit(rig: Rig) -> None:
     """An attempt whose worker says nothing ends with TimeLimitExceeded, what is behind it too; a late report is D."""
     canvas = await rig.submit(chain(limited("a"), call("b")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.start(grant)
 
@@ -67,7 +60,7 @@ async def test_started_attempt_is_ended_at_its_limit(rig: Rig) -> None:
 async def test_limit_counts_from_the_start_not_the_grant(rig: Rig) -> None:
     """What waits in its worker has no limit, however long."""
     canvas = await rig.submit(limited("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
 
     await pass_time(rig, LIMIT_MS + FENCE_MS)
@@ -85,7 +78,7 @@ async def test_limit_counts_from_the_start_not_the_grant(rig: Rig) -> None:
 async def test_ended_attempt_leaves_no_limit_behind(rig: Rig, end: str) -> None:
     """An attempt that ended, or was given back, is watched no more; the next one has a limit of its own."""
     canvas = await rig.submit(limited("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.start(grant)
 
@@ -118,7 +111,7 @@ async def test_session_that_ends_after_the_limit_is_no_crash(rig: Rig) -> None:
 async def test_cancelled_attempt_is_fenced_too(rig: Rig) -> None:
     """A task that was told to stop, and does not, ends as cancelled at its limit."""
     canvas = await rig.submit(limited("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.start(grant)
     await rig.partition.cancel_node(NAMESPACE, canvas.id, 0, terminate=False)
@@ -132,7 +125,7 @@ async def test_cancelled_attempt_is_fenced_too(rig: Rig) -> None:
 async def test_killed_process_is_told_by_the_next_one(rig: Rig) -> None:
     """What a process was killed for fails, whatever else it ran goes back without a crash; twice changes nothing."""
     canvas = await rig.submit(group(limited("a"), limited("b")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     guilty, other = await worker.take(2)
     await worker.start(guilty, other)
     heir = rig.worker()
@@ -157,7 +150,7 @@ async def test_killed_process_is_told_by_the_next_one(rig: Rig) -> None:
 async def test_at_most_once_fails_with_its_worker(rig: Rig, *, blamed: bool) -> None:
     """One that was started is given up when its process died, also if it had ended and nobody heard of it."""
     canvas = await rig.submit(limited("a", "m"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.start(grant)
 
@@ -169,7 +162,7 @@ async def test_at_most_once_fails_with_its_worker(rig: Rig, *, blamed: bool) -> 
 async def test_at_most_once_that_never_started_goes_back(rig: Rig) -> None:
     """A grant that was not started, or was given back, is delivered again."""
     canvas = await rig.submit(limited("a", "m"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.take()
 
     second = rig.worker()
@@ -202,7 +195,7 @@ async def test_silent_worker_of_an_at_most_once_task_is_fatal(rig: Rig) -> None:
 async def test_last_state_is_kept_until_the_end(rig: Rig) -> None:
     """A running task's state stands where its outcome will; a stale one changes nothing."""
     canvas = await rig.submit(call("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
 
     for text in (b"one", b"two"):
@@ -225,7 +218,7 @@ async def test_last_state_is_kept_until_the_end(rig: Rig) -> None:
 async def test_state_does_not_end_the_hold(rig: Rig) -> None:
     """A session that set a state for a task still holds it, and loses it when it dies."""
     canvas = await rig.submit(call("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.exchange(Frame(reported=[Reported(token(grant), "s", b"one")]))
 

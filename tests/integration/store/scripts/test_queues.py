@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gesso_server.store.calls import QueueStanding
 from gesso_server.store.limits import Limit
 from integration.store.scripts.rig import NAMESPACE, Rig, Worker, name, token
 from support.trees import call, calls, chain, chord, group
-
-
-async def ready(rig: Rig, *queues: str, tasks: Sequence[str] = ("add",)) -> Worker:
-    """Return a worker that has said hello."""
-    worker = rig.worker(queues=queues or ("default",), tasks=tasks)
-    assert (await worker.hello()).accepted
-    return worker
 
 
 async def standing(rig: Rig, queue: str = "default") -> QueueStanding:
@@ -34,7 +25,7 @@ async def crashed_twice(rig: Rig, worker: Worker) -> Worker:
     for _ in range(2):
         (grant,) = await worker.take()
         await worker.start(grant)
-        successor = await ready(rig, *worker.queues)
+        successor = await rig.ready(*worker.queues)
         await successor.hello(dead=[(worker.session, [token(grant)])])
         worker = successor
     return worker
@@ -43,7 +34,7 @@ async def crashed_twice(rig: Rig, worker: Worker) -> Worker:
 async def test_tasks_are_counted_where_they_are(rig: Rig) -> None:
     """A task waits from when it could run until it is handed over, and runs until its end is reported."""
     await rig.submit(chord(calls(5), call("body")))
-    worker = await ready(rig)
+    worker = await rig.ready()
 
     assert await counts(rig) == (5, 0)
     grants = await worker.take(3)
@@ -68,12 +59,12 @@ async def test_ranges_are_counted_member_by_member(rig: Rig) -> None:
 async def test_parked_tasks_wait_by_name(rig: Rig) -> None:
     """Tasks that no worker knows are counted, named, and counted once when they move on."""
     await rig.submit(group(*calls(3, task="strange")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     assert await worker.names(9) == []
 
     found = await standing(rig)
     assert (found.waiting, found.unknown, found.sessions) == (3, frozenset(["strange"]), 1)
-    other = await ready(rig, tasks=["strange"])
+    other = await rig.ready(tasks=["strange"])
     assert len(await other.take(2)) == 2
     assert await counts(rig) == (1, 2)
 
@@ -82,7 +73,7 @@ async def test_tasks_that_a_limit_holds_back_wait(rig: Rig) -> None:
     """They are counted while they wait for permits, once, and no more when they ran or their canvas was cancelled."""
     assert await rig.partition.set_limit(f"{NAMESPACE}\0add", Limit(concurrency=1))
     canvas = await rig.submit(group(*calls(5)))
-    worker = await ready(rig)
+    worker = await rig.ready()
     assert await worker.names(9) == []  # a permit is asked for
 
     assert await counts(rig) == (5, 0)
@@ -101,8 +92,8 @@ async def test_oldest_task_may_be_one_that_a_limit_holds_back(rig: Rig) -> None:
     """Whatever its priority; and only of the queue that it waits in."""
     assert await rig.partition.set_limit(f"{NAMESPACE}\0add", Limit(concurrency=1))
     await rig.submit(group(call("low", priority=0), call("high", priority=9)))
-    worker = await ready(rig)
-    await (await ready(rig, "empty")).names(1)
+    worker = await rig.ready()
+    await (await rig.ready("empty")).names(1)
     assert await worker.names(9) == []
 
     found = {each.queue: each for each in await rig.partition.queues(NAMESPACE, behind="", most=9)}
@@ -129,7 +120,7 @@ async def _with_permits(rig: Rig, worker: Worker) -> None:
 async def test_paused_queue_counts_what_waits(rig: Rig) -> None:
     """A pause changes no count; what becomes ready meanwhile waits, too."""
     await rig.submit(group(*calls(3)))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await rig.partition.pause_queue(NAMESPACE, "default", paused=True)
     await rig.submit(call("later"))
 
@@ -143,7 +134,7 @@ async def test_paused_queue_counts_what_waits(rig: Rig) -> None:
 async def test_cancelled_tasks_are_not_counted_for_ever(rig: Rig) -> None:
     """What was cancelled while it waited is taken off when its turn comes, however much it is."""
     canvas = await rig.submit(group(*(call(f"m{at}", task="add" if at % 2 else "mul") for at in range(3000))))
-    worker = await ready(rig, tasks=["add", "mul"])
+    worker = await rig.ready(tasks=["add", "mul"])
     held = await worker.take(4)
 
     await rig.partition.cancel_canvas(NAMESPACE, canvas.id, terminate=False, forget=False)
@@ -158,7 +149,7 @@ async def test_cancelled_tasks_are_not_counted_for_ever(rig: Rig) -> None:
 async def test_lost_workers_tasks_wait_again(rig: Rig) -> None:
     """A session that ends takes no tasks any more, and what it held waits."""
     await rig.submit(group(*calls(4)))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.take(3)
 
     await rig.partition.leave(worker.id, grace_ms=None)
@@ -170,7 +161,7 @@ async def test_lost_workers_tasks_wait_again(rig: Rig) -> None:
 async def test_queue_without_anything_is_not_listed(rig: Rig) -> None:
     """Counts that have come to 0, and queues without any, are gone after some sweeps."""
     await rig.submit(group(*(call(queue, queue=queue) for queue in "abc")))
-    worker = await ready(rig, "a", "b", "c")
+    worker = await rig.ready("a", "b", "c")
     await worker.drain()
     await rig.partition.leave(worker.id, grace_ms=None)
 
@@ -193,7 +184,7 @@ async def test_queues_are_listed_by_name_in_parts(rig: Rig) -> None:
 
 async def test_oldest_task_is_the_one_that_waits_longest(rig: Rig) -> None:
     """A younger task that goes first does not hide an older one; without any there is no age."""
-    worker = await ready(rig)
+    worker = await rig.ready()
     assert (await standing(rig)).oldest_ms is None
     await rig.submit(call("old", priority=1))
     before = (await standing(rig)).oldest_ms
@@ -211,7 +202,7 @@ async def test_workers_are_listed_with_what_they_hold(rig: Rig) -> None:
     """Each session by id, with its queues, tasks, slots and what it holds; a lost one is gone."""
     await rig.submit(group(*calls(3)))
     workers = sorted(
-        [await ready(rig, "default", "other", tasks=["add", "mul"]) for _ in range(3)],
+        [await rig.ready("default", "other", tasks=["add", "mul"]) for _ in range(3)],
         key=lambda w: w.session,
     )
     await workers[1].take(2)
@@ -237,7 +228,7 @@ async def test_higher_priorities_are_first_over_all_queues_of_a_worker(rig: Rig)
         for queue in ("q1", "q2", "q3")
     ]
     await rig.submit(group(*tasks))
-    worker = await ready(rig, "q1", "q2", "q3")
+    worker = await rig.ready("q1", "q2", "q3")
 
     names = [(await worker.names())[0] for _ in tasks]
 
@@ -247,7 +238,7 @@ async def test_higher_priorities_are_first_over_all_queues_of_a_worker(rig: Rig)
 async def test_paused_queue_delivers_nothing(rig: Rig) -> None:
     """What is held goes on, its successors wait, and another queue of the same worker goes on."""
     await rig.submit(chain(call("first"), call("second")))
-    worker = await ready(rig, "default", "other")
+    worker = await rig.ready("default", "other")
     (first,) = await worker.take()
     await rig.partition.pause_queue(NAMESPACE, "default", paused=True)
     await rig.submit(call("elsewhere", queue="other"))
@@ -264,7 +255,7 @@ async def test_paused_queue_delivers_nothing(rig: Rig) -> None:
 
 async def test_paused_queue_wakes_nobody(rig: Rig) -> None:
     """Neither new work nor sweeps wake sessions for a paused queue; resuming it does, once and at once."""
-    await (await ready(rig)).take(1)
+    await (await rig.ready()).take(1)
     await rig.partition.pause_queue(NAMESPACE, "default", paused=True)
 
     submitted = await rig.submit(group(*calls(3)))
@@ -279,9 +270,9 @@ async def test_paused_queue_wakes_nobody(rig: Rig) -> None:
 async def test_paused_queue_keeps_what_is_parked(rig: Rig) -> None:
     """A worker that knows a parked task does not get it while its queue is paused."""
     await rig.submit(call("s", task="strange"))
-    await (await ready(rig)).take(1)
+    await (await rig.ready()).take(1)
     await rig.partition.pause_queue(NAMESPACE, "default", paused=True)
-    other = await ready(rig, tasks=["strange"])
+    other = await rig.ready(tasks=["strange"])
 
     assert await other.take(5) == []
     await rig.partition.pause_queue(NAMESPACE, "default", paused=False)
@@ -293,19 +284,19 @@ async def test_pause_of_an_unknown_queue_holds(rig: Rig) -> None:
     await rig.partition.pause_queue(NAMESPACE, "later", paused=True)
     await rig.submit(call("x", queue="later"))
 
-    assert await (await ready(rig, "later")).take(5) == []
+    assert await (await rig.ready("later")).take(5) == []
     assert (await standing(rig, "later")).paused
 
 
 async def test_session_that_meets_a_suspect_takes_it_when_it_is_empty(rig: Rig) -> None:
     """It gets nothing until it is empty, and then the suspect alone; meanwhile busy sessions are served on."""
-    worker = await ready(rig)
+    worker = await rig.ready()
     await rig.submit(call("poison"))
     finder = await crashed_twice(rig, worker)
     await rig.submit(call("quick", priority=9))
     (quick,) = await finder.take()
     await rig.submit(group(*calls(4)))
-    other = await ready(rig)
+    other = await rig.ready()
     await rig.submit(call("also", priority=9))
     (also,) = await other.take()
 
@@ -327,7 +318,7 @@ async def test_suspect_is_taken_by_whoever_is_empty_first(rig: Rig) -> None:
     (quick,) = await finder.take()
     assert await finder.take(5) == []
 
-    assert await (await ready(rig)).names(5) == ["poison"]
+    assert await (await rig.ready()).names(5) == ["poison"]
     await finder.report(quick)
     await rig.submit(call("next"))
     assert await finder.names(5) == ["next"]
@@ -343,7 +334,7 @@ async def test_suspect_waits_on_when_its_session_is_lost(rig: Rig) -> None:
     await rig.partition.leave(finder.id, grace_ms=None)
 
     assert await counts(rig) == (2, 0)
-    worker = await ready(rig)
+    worker = await rig.ready()
     assert await worker.names(5) == ["quick"]
     assert await worker.names(5) == []
     await worker.report(*worker.held)
@@ -352,7 +343,7 @@ async def test_suspect_waits_on_when_its_session_is_lost(rig: Rig) -> None:
 
 async def _with_poison(rig: Rig) -> Worker:
     await rig.submit(call("poison"))
-    return await ready(rig)
+    return await rig.ready()
 
 
 async def test_chains_end_while_most_of_a_large_group_waits(rig: Rig) -> None:
@@ -360,7 +351,7 @@ async def test_chains_end_while_most_of_a_large_group_waits(rig: Rig) -> None:
     await rig.submit(group(*calls(20_000, "g")))
     for number in range(100):
         await rig.submit(chain(*(call(f"c{number}.{step}") for step in range(3))))
-    worker = await ready(rig)
+    worker = await rig.ready()
     chains, members = 0, 0
     while chains < 300:
         grants = await worker.take(64)

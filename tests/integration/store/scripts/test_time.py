@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -24,7 +23,7 @@ from gesso_server.store.calls import (
 from gesso_server.store.errors import StoreError
 from gesso_server.store.records import edges_text, lane_texts, stored_nodes
 from gesso_server.store.store import Store
-from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, Worker, quick, token
+from integration.store.scripts.rig import NAMESPACE, Canvas, Rig, quick, token
 from support.trees import LANE, call, calls, chain, chord, group
 
 LIMIT_SECONDS = 10
@@ -38,15 +37,6 @@ def timed(name: str, timing: str) -> Call:
     return replace(plain, lane=plain.lane._replace(timed=True), timing=timing)
 
 
-async def ready(
-    rig: Rig, *, queues: Sequence[str] = ("default",), tasks: Sequence[str] = ("add", "mul")
-) -> Worker:
-    """Return a worker that has said hello."""
-    worker = rig.worker(queues=queues, tasks=tasks)
-    await worker.hello()
-    return worker
-
-
 async def until_state(rig: Rig, canvas: Canvas, states: str) -> None:
     """Sweep until the nodes are in these states."""
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -57,7 +47,7 @@ async def until_state(rig: Rig, canvas: Canvas, states: str) -> None:
 async def test_countdown_begins_when_the_task_could_run(rig: Rig) -> None:
     """A step's countdown is counted from the end of the one before; until it is over the task waits in the store."""
     canvas = await rig.submit(chain(call("a"), timed("b", "d100")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.report(*await worker.take())
 
     assert await worker.take() == []
@@ -73,14 +63,14 @@ async def test_eta_in_the_past_runs_at_once(rig: Rig) -> None:
     """Only an instant to come delays a task."""
     await rig.submit(group(timed("past", "a1000"), timed("later", "a9999999999999")))
 
-    assert await (await ready(rig)).names(5) == ["past"]
+    assert await (await rig.ready()).names(5) == ["past"]
 
 
 async def test_task_that_expired_is_not_started(rig: Rig) -> None:
     """Past its last start a task fails, also if no worker and no sweep came in between, and what is behind it ends."""
     canvas = await rig.submit(chain(timed("a", "z1000"), call("b")))
 
-    assert await (await ready(rig)).take() == []
+    assert await (await rig.ready()).take() == []
     assert await rig.states(canvas) == "XU"
 
 
@@ -94,7 +84,7 @@ async def test_sweep_expires_what_waits(rig: Rig) -> None:
 async def test_returned_task_still_expires(rig: Rig) -> None:
     """A task that was handed out and given back expires like one that never was, without a worker."""
     canvas = await rig.submit(timed("a", "x50"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.give_back(*await worker.take())
 
     await until_state(rig, canvas, "X")
@@ -105,7 +95,7 @@ async def test_expiry_reaches_what_is_behind_while_other_work_is_left(rig: Rig) 
     members = [chain(first, second) for first, second in zip(calls(2000), calls(2000, "n"), strict=True)]
     large = await rig.submit(chain(call("first", priority=9), group(*members)))
     small = await rig.submit(chain(timed("a", "x1"), call("b"), call("c")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (first,) = await worker.take()
     assert first.canvas_id == large.id
     assert (await worker.report(first, kind="e")).duties.work
@@ -120,7 +110,7 @@ async def test_expiry_reaches_what_is_behind_while_other_work_is_left(rig: Rig) 
 async def test_retry_waits_in_the_store(rig: Rig) -> None:
     """A task rejected for a while comes back after it."""
     canvas = await rig.submit(call("a"))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     await worker.exchange(Frame(reported=[Reported(token(grant), "q", b"", 50)]))
 
@@ -132,7 +122,7 @@ async def test_retry_waits_in_the_store(rig: Rig) -> None:
 @pytest.mark.parametrize("config", [FORGETFUL], indirect=True)
 async def test_ended_canvas_is_removed_whole(rig: Rig) -> None:
     """After the time that results are kept nothing of a canvas is left, what still stood in its queues included."""
-    worker = await ready(rig)
+    worker = await rig.ready()
     before = await rig.keys()
     canvas = await rig.submit(chord(calls(300), call("b")), request_id="r", watch=True)
     await worker.drain()
@@ -157,7 +147,7 @@ async def test_ended_canvas_is_removed_whole(rig: Rig) -> None:
 async def test_living_canvas_is_kept(rig: Rig) -> None:
     """However short results are kept, what has not ended has no limit."""
     canvas = await rig.submit(chain(call("a"), call("b")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.report(*await worker.take())
 
     await rig.settle()
@@ -252,7 +242,7 @@ async def test_canvas_whose_parts_were_removed_is_not_accepted(rig: Rig) -> None
         await rig.partition.submit(new, nodes[300:])
 
     assert await rig.partition.look(NAMESPACE, new.canvas_id) is None
-    assert await (await ready(rig)).take(5) == []
+    assert await (await rig.ready()).take(5) == []
 
 
 async def test_request_is_accepted_once(rig: Rig) -> None:
@@ -265,7 +255,7 @@ async def test_request_is_accepted_once(rig: Rig) -> None:
 
     assert (again.id, again.accepted.known) == (first.id, True)
     assert (again.accepted.last, again.accepted.last_is_join, again.accepted.member_count) == (1, True, 2)
-    assert await (await ready(rig)).names(9) == ["a"]
+    assert await (await rig.ready()).names(9) == ["a"]
 
 
 async def test_canvas_is_accepted_once_without_a_request_id(
@@ -273,7 +263,7 @@ async def test_canvas_is_accepted_once_without_a_request_id(
 ) -> None:
     """A call that submits the same canvas again, however far that is by then, changes nothing of it."""
     canvas = await rig.submit(chain(call("a"), call("b")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.report(*await worker.take())
     monkeypatch.setattr(submission, "new_canvas_id", lambda _partition: canvas.id)
 
@@ -286,7 +276,7 @@ async def test_canvas_is_accepted_once_without_a_request_id(
 
 async def test_idle_mark_wakes_once(rig: Rig) -> None:
     """A lease that came back short sets a mark; what makes work eligible sees it, wakes, and clears it."""
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.take()
 
     first = await rig.partition.exchange(worker.id, 100, Frame(), want=1, others_idle=False)
@@ -321,7 +311,7 @@ async def test_other_coordinator_is_told(rig: Rig, other_store: Store) -> None:
         )
         await listening.wait()
         assert await there.watch(NAMESPACE, canvas.id, 1)
-        worker = await ready(rig)
+        worker = await rig.ready()
         idle = rig.worker(queues=("later",))
         await idle.hello()
         await there.exchange(idle.id, 1, Frame(), want=1, others_idle=False)
@@ -335,7 +325,7 @@ async def test_other_coordinator_is_told(rig: Rig, other_store: Store) -> None:
 async def test_own_waits_are_answered_by_the_call(rig: Rig) -> None:
     """The coordinator that makes the call that ends a node needs no signal."""
     canvas = await rig.submit(chain(call("a"), call("b")), watch=True)
-    worker = await ready(rig)
+    worker = await rig.ready()
     await worker.report(*await worker.take())
 
     reply = await worker.report(*await worker.take())
@@ -365,7 +355,7 @@ async def _call_and_wait(rig: Rig) -> None:
 
 async def test_clock_that_is_set_back_and_forth_repeats_work_and_counts_it_once(rig: Rig) -> None:
     """After a jump ahead leases are over early, and time stands until it is true again; late results are stale."""
-    worker, other = await ready(rig), await ready(rig)
+    worker, other = await rig.ready(), await rig.ready()
     canvas = await rig.submit(chain(call("a"), call("b")))
     (first,) = await worker.take()
     await rig.store.redis.set("gesso:{0}:clock", 9_000_000_000_000)

@@ -26,13 +26,6 @@ def whole(*members: Element) -> Group:
     return Group(members, Policy(counts=Counts.SETTLED))
 
 
-async def ready(rig: Rig) -> Worker:
-    """Return a worker that has said hello."""
-    worker = rig.worker()
-    assert (await worker.hello()).accepted
-    return worker
-
-
 async def work(
     worker: Worker, *, failing: Sequence[str] = (), ignored: Sequence[str] = ()
 ) -> list[list[str]]:
@@ -51,7 +44,7 @@ async def test_who_waits_for_a_turn_is_in_no_queue(rig: Rig) -> None:
     """Between any two calls a member stands in a queue or among those that wait for their turn, never in both."""
     members: list[Element] = [*calls(2), Chain(tuple(calls(2, "step"))), whole(*calls(2, "inner"))]
     await rig.submit(limited(*members, most=1, counts=Counts.QUORUM, need=3, cancel_rest=True))
-    worker = await ready(rig)
+    worker = await rig.ready()
     taken = 0
 
     while check(await Keyspace.read(rig.store.redis))[0].left:
@@ -65,7 +58,7 @@ async def test_who_waits_for_a_turn_is_in_no_queue(rig: Rig) -> None:
 async def test_so_many_members_are_under_way_and_no_more(rig: Rig) -> None:
     """Members begin in order, a new one when one has ended."""
     await rig.submit(limited(*calls(5)))
-    worker = await ready(rig)
+    worker = await rig.ready()
     first, second = await worker.take(9)
 
     assert [name(first), name(second)] == ["m0", "m1"]
@@ -84,7 +77,7 @@ async def test_members_of_any_kind_take_one_place_each(rig: Rig) -> None:
     )  # fmt: skip
     await rig.submit(canvas)
 
-    assert await work(await ready(rig)) == [["a1"], ["a2"], ["b1", "b2"], ["c0", "c1"], ["c9"], ["d"]]
+    assert await work(await rig.ready()) == [["a1"], ["a2"], ["b1", "b2"], ["c0", "c1"], ["c9"], ["d"]]
 
 
 async def test_limits_are_nested(rig: Rig) -> None:
@@ -92,7 +85,7 @@ async def test_limits_are_nested(rig: Rig) -> None:
     inner = [limited(*calls(3, prefix), most=1) for prefix in "abc"]
     submitted = await rig.submit(chord([limited(*inner, most=2)], call("body")))
 
-    rounds = await work(await ready(rig))
+    rounds = await work(await rig.ready())
 
     assert rounds == [["a0", "b0"], ["a1", "b1"], ["a2", "b2"], ["c0"], ["c1"], ["c2"], ["body"]]
     assert set(await rig.states(submitted)) == {"S"}
@@ -102,7 +95,7 @@ async def test_header_goes_on_after_a_failure(rig: Rig) -> None:
     """After a failed member the others still have their turn, as those of a header without a limit run on."""
     submitted = await rig.submit(Chord(tuple(calls(4)), call("body"), Policy(max_in_flight=1)))
 
-    rounds = await work(await ready(rig), failing=["m1"])
+    rounds = await work(await rig.ready(), failing=["m1"])
 
     assert rounds == [["m0"], ["m1"], ["m2"], ["m3"]]
     assert await rig.states(submitted) == "FSFSSF"
@@ -112,7 +105,7 @@ async def test_ignored_member_gives_its_place_up(rig: Rig) -> None:
     """An ignored member ends the join as ignored, and the others still have their turn."""
     submitted = await rig.submit(limited(*calls(3), most=1))
 
-    assert await work(await ready(rig), ignored=["m0"]) == [["m0"], ["m1"], ["m2"]]
+    assert await work(await rig.ready(), ignored=["m0"]) == [["m0"], ["m1"], ["m2"]]
     assert await rig.states(submitted) == "IISS"
 
 
@@ -123,7 +116,7 @@ async def test_members_behind_a_step_that_did_not_succeed_end_with_it(
     """When the control edge closes, no member has its turn, and each ends as the step before it did."""
     members: list[Element] = [call("x"), whole(call("y"), call("z")), limited(*calls(2), most=1)]
     submitted = await rig.submit(chain(call("first"), limited(*members, most=1), call("last")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (first,) = await worker.take()
 
     await worker.report(first, kind=state)
@@ -139,7 +132,7 @@ async def test_members_behind_a_failed_join_fail_by_themselves(rig: Rig) -> None
     states = []
     for body in (unlimited.body, limited(*calls(2), most=1)):
         submitted = await rig.submit(chord(calls(2, "h"), body))
-        await work(await ready(rig), failing=["h0"])
+        await work(await rig.ready(), failing=["h0"])
         states.append(await rig.states(submitted))
 
     assert states[0] == states[1]
@@ -150,7 +143,7 @@ async def test_quorum_cancels_those_whose_turn_has_not_come(rig: Rig) -> None:
     policy: dict[str, object] = {"counts": Counts.QUORUM, "need": 2, "cancel_rest": True}
     submitted = await rig.submit(limited(*calls(2000), most=1, **policy))
 
-    rounds = await work(await ready(rig))
+    rounds = await work(await rig.ready())
 
     assert rounds == [["m0"], ["m1"]]
     assert (await rig.states(submitted)) == "SSS" + "C" * 1998
@@ -161,14 +154,14 @@ async def test_quorum_lets_the_rest_run_in_turn(rig: Rig) -> None:
     """Without `cancel_rest` the members that are no longer needed run on, one at a time."""
     submitted = await rig.submit(limited(*calls(4), most=1, counts=Counts.QUORUM, need=1))
 
-    assert await work(await ready(rig)) == [[f"m{at}"] for at in range(4)]
+    assert await work(await rig.ready()) == [[f"m{at}"] for at in range(4)]
     assert await rig.states(submitted) == "SSSSS"
 
 
 async def test_retried_member_keeps_its_place(rig: Rig) -> None:
     """Between two attempts of a member no other has its turn."""
     await rig.submit(limited(*calls(2), most=1))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
     worker.held.remove(grant)
 
@@ -181,13 +174,13 @@ async def test_dead_member_gives_its_place_up(rig: Rig) -> None:
     """Behind a member that was given up, since its worker died, the others still have their turn."""
     once = replace(call("once"), timing="m")
     submitted = await rig.submit(limited(once, *calls(2), most=1))
-    dying = await ready(rig)
+    dying = await rig.ready()
     (grant,) = await dying.take()
     await dying.start(grant)
 
     await rig.worker().hello(dead=[(dying.session, [token(grant)])])
 
-    assert await work(await ready(rig)) == [["m0"], ["m1"]]
+    assert await work(await rig.ready()) == [["m0"], ["m1"]]
     assert await rig.states(submitted) == "FDSS"
     assert len((await rig.partition.dead_tasks(NAMESPACE, until_ms=None, most=9))[1]) == 1
 
@@ -195,7 +188,7 @@ async def test_dead_member_gives_its_place_up(rig: Rig) -> None:
 async def test_cancelled_canvas_begins_no_member(rig: Rig) -> None:
     """Cancelling ends the members that wait, and leaves nothing behind in the store."""
     submitted = await rig.submit(limited(*calls(600), most=1))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (grant,) = await worker.take()
 
     await rig.partition.cancel_canvas(NAMESPACE, submitted.id, terminate=False, forget=True)
@@ -210,7 +203,7 @@ async def test_cancelled_canvas_begins_no_member(rig: Rig) -> None:
 async def test_member_revoked_before_its_turn_gives_no_place_up(rig: Rig) -> None:
     """Revoking a member that waits lets no other begin, and its turn passes."""
     submitted = await rig.submit(limited(*calls(4), most=1, counts=Counts.SETTLED))
-    worker = await ready(rig)
+    worker = await rig.ready()
     (first,) = await worker.take()
 
     await rig.partition.cancel_node(NAMESPACE, submitted.id, 2, terminate=False)
@@ -227,7 +220,7 @@ async def test_large_group_wakes_up_in_slices(rig: Rig) -> None:
         limited(*(call(f"m{at}", task="add" if at % 2 else "mul") for at in range(1500)), most=1200)
     )
     await rig.settle()
-    worker = await ready(rig)
+    worker = await rig.ready()
 
     assert len(await worker.take(1000)) + len(await worker.take(1000)) == 1200
     assert len(submitted.plan.nodes) == 1501
@@ -249,7 +242,7 @@ async def test_no_more_than_the_limit_at_any_time(rig: Rig, seed: int) -> None:
     # A join with a failed member has ended, though the others run on: those of one node at a time may fail here.
     may_fail = {number for number, member in enumerate(members) if isinstance(member, Call | Chain)}
     submitted = await rig.submit(chord([limited(*members, most=most)], call("9.body")))
-    worker = await ready(rig)
+    worker = await rig.ready()
     held: list[Grant] = []
 
     while True:
