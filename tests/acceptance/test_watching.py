@@ -29,9 +29,11 @@ from gesso import (
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 from gesso.v1 import operations_service_pb2 as operations
+from support.stores import cluster
 from support.system import LIMIT_SECONDS, System, port_of
 
 BREAKS = 12
+CANVASES = 8
 
 
 @dataclass
@@ -151,6 +153,33 @@ def test_events_add_up_to_the_final_state_whatever_happens_to_the_connections(
         assert each.canvas is not None
         assert (each.canvas.state, each.canvas.ended_count) == ("succeeded", count + 2)
     assert counted.events < count / 4, "a group that is counted floods nobody"
+
+
+def test_canvases_are_watched_over_all_primaries_of_a_cluster(system: System) -> None:
+    """What changes in a partition is told by its own primary, whichever coordinator is asked to watch."""
+    store = cluster(system)
+    submitting, watched = (system.coordinator("--partitions=8", store=store) for _ in range(2))
+    system.worker(submitting, watched)
+    sender = system.client(submitting)
+    ids = set[str]()
+    with App("watcher", watched.address) as watcher:
+        every = watcher.watch_canvases()
+        assert isinstance(next(every), SnapshotEvent)
+        for _ in range(CANVASES):
+            result = sender.send(chain(group(call("add", number, 1) for number in range(20)), call("total")))
+            ids.add(canvas_id := result.id.rpartition("-")[0])
+            seen = watch(watcher, canvas_id, {}, expand=[f"{canvas_id}-0"])
+            assert {node_id: node.state for node_id, node in seen.nodes.items()} == stored(sender, canvas_id)
+            assert seen.canvas is not None
+            assert (seen.canvas.state, seen.canvas.ended_count) == ("succeeded", 22)
+        ended = set[str]()
+        while ended != ids:
+            event = next(every)
+            assert isinstance(event, CanvasEvent)
+            ended |= {event.id} if event.state == "succeeded" else set()
+        every.close()  # type: ignore[attr-defined]  # a generator's
+
+    assert len({canvas_id[:3] for canvas_id in ids}) > 1, "all canvases are in one partition"
 
 
 async def test_coroutines_watch_alike(system: System) -> None:
