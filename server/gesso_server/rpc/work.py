@@ -103,9 +103,11 @@ class Work:
             while (out := await session.exchange()) is not None:
                 last = len(parts := batches(out.grants)) - 1
                 for number, part in enumerate(parts):
-                    response = pb.WorkResponse(draining=out.draining and number == last)
+                    response = pb.WorkResponse()
                     if number == 0:
-                        _settle(response, out)
+                        _begin(response, out)
+                    if number == last:
+                        _end(response, out)
                     await self._assign(response, part, out.contexts, holdings)
                     if self._coordinator.revocations:
                         await self._revoke(session, response)
@@ -195,15 +197,20 @@ def batches(grants: list[Grant]) -> list[list[Grant]]:
     return parts
 
 
-def _settle(response: pb.WorkResponse, out: Outgoing) -> None:
-    """Write into a frame what has become of the worker's."""
+def _begin(response: pb.WorkResponse, out: Outgoing) -> None:
+    """Write into the first frame what has become of the worker's own."""
     response.acknowledged_frame = out.acknowledged
-    for token, terminate in out.cancellations:
-        cancellation = response.cancellations.add(terminate=terminate)
-        _set_token(cancellation.token, token)
     for token, letter in out.refusals:
         refusal = response.refusals.add(reason=_REASONS[letter])
         _set_token(refusal.token, token)
+
+
+def _end(response: pb.WorkResponse, out: Outgoing) -> None:
+    """Write into the last frame what may concern what was assigned in any."""
+    response.draining = out.draining
+    for token, terminate in out.cancellations:
+        cancellation = response.cancellations.add(terminate=terminate)
+        _set_token(cancellation.token, token)
 
 
 def _set_token(message: pb.Token, token: TokenRef) -> None:
