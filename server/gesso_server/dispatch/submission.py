@@ -152,8 +152,12 @@ class Submissions:
         if len(part) == _NODES_PER_CALL:
             await partition.check_room(submission.namespace, len(plan.nodes), self.quota())
         while len(part) == _NODES_PER_CALL:
-            await partition.stage(canvas_id, part)
-            part = list(islice(nodes, _NODES_PER_CALL))
+            staging = asyncio.create_task(partition.stage(canvas_id, part))
+            try:
+                await asyncio.sleep(0)  # it is sent; the next part is made while the store works on this one
+                part = list(islice(nodes, _NODES_PER_CALL))
+            finally:
+                await staging
         await partition.stage_stamps(canvas_id, submission.stamps[STAMPS_PER_CALL:])
         new = self._new_canvas(submission, plan, canvas_id, trace)
         borrower = self._borrower(submission.namespace, plan, partition.number)

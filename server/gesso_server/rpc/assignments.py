@@ -36,9 +36,8 @@ class Assignments:
         context = contexts[grant.canvas_id]
         canvas_id, index = grant.canvas_id, grant.index
         node_id = f"{canvas_id}-{index}"
-        assignment.token.node_id = node_id
-        assignment.token.attempt = grant.attempt
-        assignment.token.nonce = int(grant.nonce, 16)
+        token = assignment.token
+        token.node_id, token.attempt, token.nonce = node_id, grant.attempt, int(grant.nonce, 16)
         assignment.task_id = body.task_id
         assignment.trace_id = context.trace.trace_id
         if context.trace.sampled is not None:
