@@ -24,6 +24,8 @@ from gesso_server.store.partition import Partition
 
 _GROUP_LIMIT, _MOST_GROUP_LIMIT = 50, 1000
 _MOST_EXPANDED = 100
+_MESSAGE_BYTES = 1 << 20
+"""With so much in it, a message tells of no more failures of groups."""
 
 
 class NodeWatching:
@@ -127,9 +129,13 @@ class _Reader:
     async def _response(self, progress: Progress) -> pb.WatchCanvasesResponse | None:
         """Return what a reading has shown; None if that is nothing new."""
         response = pb.WatchCanvasesResponse(
-            nodes=[self._node(progress.canvas, index, looked) for index, looked in progress.nodes],
-            groups=[await self._group(counts) for counts in progress.groups],
+            nodes=[self._node(progress.canvas, index, looked) for index, looked in progress.nodes]
         )
+        room = _MESSAGE_BYTES - response.ByteSize()
+        for counts in progress.groups:
+            group = await self._group(counts, room)
+            room -= group.ByteSize()
+            response.groups.append(group)
         standing = canvas_standing(progress.canvas)
         if standing != self._seen:
             self._seen = standing
@@ -152,7 +158,8 @@ class _Reader:
             node.parent.kind = node_pb2.Node.KIND_JOIN if joins else node_pb2.Node.KIND_TASK
         return node
 
-    async def _group(self, counts: GroupCounts) -> group_summary_pb2.GroupSummary:
+    async def _group(self, counts: GroupCounts, room: int) -> group_summary_pb2.GroupSummary:
+        """Return how a group stands, with as many of its first failures as there is room for, in bytes."""
         group = group_summary_pb2.GroupSummary(node_id=NodeRef(self._asked.canvas_id, counts.index).node_id)
         by_state: dict[node_pb2.Node.State, int] = {}
         for state, count in counts.counts.items():
@@ -160,10 +167,11 @@ class _Reader:
             by_state[seen] = by_state.get(seen, 0) + count
         for seen, count in sorted(by_state.items()):
             group.counts.add(state=seen, count=count)
-        if counts.failures:
-            ref = NodeRef(self._asked.canvas_id, counts.index)
-            canvas, views = await self._nodes.views(ref, counts.failures)
-            group.failures.extend(view.node(canvas) for view in views)
+        for index in counts.failures:
+            if group.ByteSize() >= room:
+                break
+            canvas, view = await self._nodes.one(NodeRef(self._asked.canvas_id, index))
+            group.failures.append(view.node(canvas))
         return group
 
 

@@ -12,7 +12,7 @@ from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import ServerConfig
 from support.client import Client
 from support.grpc_worker import Stream, hello, working
-from support.messages import group, sig
+from support.messages import chord, group, sig
 
 TASKS = 40
 TASK_BYTES = 300_000
@@ -24,6 +24,13 @@ async def submit_large(client: Client, count: int = TASKS) -> None:
     """Submit tasks that together are many times a frame."""
     for _ in range(count):
         await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=sig(args=LARGE)))
+
+
+def fail(_: pb.Assignment) -> pb.Outcome:
+    """Fail with an error that says a lot."""
+    outcome = pb.Outcome()
+    outcome.error.type, outcome.error.traceback = "builtins.ValueError", "x" * TASK_BYTES
+    return outcome
 
 
 def sizes(stream: Stream) -> list[int]:
@@ -88,12 +95,6 @@ async def test_a_page_of_nodes_is_shorter_where_their_errors_are_large(
     client: Client, channel: grpc.aio.Channel
 ) -> None:
     """All of them are found, page by page."""
-
-    def fail(_: pb.Assignment) -> pb.Outcome:
-        outcome = pb.Outcome()
-        outcome.error.type, outcome.error.traceback = "builtins.ValueError", "x" * TASK_BYTES
-        return outcome
-
     submitted = await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=group(*[sig()] * TASKS)))
     async with working(channel, slots=4, answer=fail):
         await client.WaitNode(cs.WaitNodeRequest(node_id=submitted.last.node_id), timeout=20)
@@ -108,3 +109,23 @@ async def test_a_page_of_nodes_is_shorter_where_their_errors_are_large(
 
     assert len(set(found)) == len(found) == TASKS
     assert pages > 1
+
+
+async def test_what_a_watch_tells_of_counted_groups_fits(client: Client, channel: grpc.aio.Channel) -> None:
+    """Of their first failures as many are told as there is room for; every group is counted to its end."""
+    canvas = group(*[chord([sig()] * 4, sig("tsum"))] * 10)
+    submitted = await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=canvas))
+    outer = submitted.last.node_id
+    request = cs.WatchCanvasesRequest(
+        canvas_id=submitted.canvas_id, group_limit=1, expanded_group_ids=[outer]
+    )
+    async with working(channel, slots=4, answer=fail):
+        messages = [message async for message in client.WatchCanvases(request, timeout=20)]
+        again = [message async for message in client.WatchCanvases(request, timeout=20)]
+
+    for watched in (messages, again):
+        assert max(message.ByteSize() for message in watched) < FRAME_BYTES
+        groups = {each.node_id: each for message in watched for each in message.groups}
+        assert len(groups) == 10
+        assert sum(count.count for each in groups.values() for count in each.counts) == TASKS
+        assert any(each.failures for each in groups.values())
