@@ -70,6 +70,9 @@ class WorkerServiceServicer(object):
         it holds is assigned to it again with the same token; what it may not hold is listed in the welcome.
         A session that stays away for 10 s after a broken connection, or 30 s in silence, loses its tasks.
 
+        What the worker sends has at most 4 MiB (`limits.message_bytes`). What the coordinator sends has about 1 MiB, and more
+        where one assignment has: twice as much as the worker's at the most, which the worker allows its gRPC to receive.
+
         A drain asks the worker to open another stream; a goodbye from the worker says that it has
         returned or reported everything and needs no more.
         """

@@ -145,7 +145,8 @@ def _options(config: ServerConfig) -> list[tuple[str, int]]:
     limits, timing = config.limits, config.timing
     return [
         ("grpc.max_receive_message_length", limits.message_bytes),
-        ("grpc.max_send_message_length", limits.message_bytes),
+        # One assignment may have more than the canvas that it comes from: the failure that it is told of, an input.
+        ("grpc.max_send_message_length", 2 * limits.message_bytes),
         ("grpc.max_concurrent_streams", limits.streams_per_connection),
         ("grpc.max_allowed_incoming_connections", limits.connections),
         ("grpc.max_metadata_size", limits.metadata_bytes),

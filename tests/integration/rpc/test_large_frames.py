@@ -10,6 +10,7 @@ import pytest
 from gesso.v1 import coordinator_service_pb2 as cs
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import ServerConfig
+from gesso_server.main import Started
 from support.client import Client
 from support.grpc_worker import Stream, hello, working
 from support.messages import chord, group, sig
@@ -89,6 +90,32 @@ async def test_one_task_may_have_more_than_a_frame(client: Client, channel: grpc
 
     assert [len(frame.assignments) for frame in stream.frames if frame.assignments] == [1, 1, 1]
     await stream.close()
+
+
+async def test_a_task_may_have_more_than_its_canvas(client: Client, started: Started) -> None:
+    """Behind an error link it has its own arguments, those of the task that failed, and the error."""
+    text = b"x" * ((1 << 20) - 600)
+    canvas, link = sig(args=b'["' + text + b'"]'), sig("tsum", b'["' + text + b'"]')
+    for each in (canvas, link):
+        each.signature.kwargs.data = b'{"y":"' + text + b'"}'
+    canvas.error_links.append(link)
+    assert (
+        canvas.ByteSize() < started.coordinator.config.limits.message_bytes < canvas.ByteSize() + TASK_BYTES
+    )
+    options = [("grpc.max_receive_message_length", 2 * started.coordinator.config.limits.message_bytes)]
+    async with grpc.aio.insecure_channel(started.address, options=options) as channel:
+        stream = Stream(channel)
+        await stream.send(hello())
+        await stream.frame(credit_count=2)
+        await client.SubmitCanvas(cs.SubmitCanvasRequest(canvas=canvas))
+        (failing,) = await stream.take()
+        await stream.report([failing], fail)
+
+        link_task = (await stream.take(2))[-1]
+
+        assert link_task.failed.signature.args.data == canvas.signature.args.data
+        assert link_task.failed.error.traceback == "x" * TASK_BYTES
+        await stream.close()
 
 
 async def test_a_page_of_nodes_is_shorter_where_their_errors_are_large(
