@@ -4,6 +4,7 @@
     ├── PayloadUndecodable   arguments or an input that this worker cannot read
     ├── ResultUnencodable    a value that cannot be put on the wire
     ├── ResultTooLarge       a value that is too large for it
+    ├── CanvasTooLarge       a canvas to go on with that is too large for it
     ├── InputUnavailable     the value of the step before cannot be read
     └── SharedProcess        it would end the process, which other tasks share
 
@@ -41,6 +42,17 @@ class ResultTooLarge(WorkerError):
         )
         self.size_bytes = size_bytes
         self.limit_bytes = limit_bytes
+
+
+class CanvasTooLarge(WorkerError):
+    """The task asked for a canvas in its place, or for more members of its join, than a report may hold."""
+
+    def __init__(self, size_bytes: int, limit_bytes: int) -> None:
+        """Say it in a sentence."""
+        super().__init__(
+            f"What the task goes on with takes {size_bytes:,} bytes, and at most {limit_bytes:,} are sent with it."
+            " Let its tasks read where their arguments are, or submit it as a canvas of its own."
+        )
 
 
 class SharedProcess(WorkerError):

@@ -23,7 +23,7 @@ from gesso_worker.job import Job
 from gesso_worker.outcomes import progress_of
 from gesso_worker.token import Token
 
-# A frame is closed when it has grown to this; the contract's limit is 2 MiB, less one item of 1 MiB.
+# A frame has no more than this, unless one report alone has.
 MAX_FRAME_BYTES = 1_000_000
 MAX_FRAME_ITEMS = 256
 # What the states that tasks set for themselves may take of it.
@@ -148,7 +148,8 @@ class Ledger:
         items = self._fill(frame)
         started, announced = self._starts(now)
         frame.started.extend(started)
-        frame.progress.extend(self._progress())
+        if frame.ByteSize() <= MAX_FRAME_BYTES:
+            frame.progress.extend(self._progress())
         frame.credit_count = self._grant(limit)
         if not (items or started or frame.progress or frame.credit_count or even_empty):
             return None
@@ -182,9 +183,12 @@ class Ledger:
         """Move what fits into the frame."""
         items: list[_Item] = []
         size = 0
-        while self._to_send and size < MAX_FRAME_BYTES and len(items) < MAX_FRAME_ITEMS:
-            item = token, outcome = self._to_send.popleft()
-            items.append(item)
+        while self._to_send and len(items) < MAX_FRAME_ITEMS:
+            token, outcome = self._to_send[0]
+            size += outcome.ByteSize() if outcome is not None else 0
+            if items and size > MAX_FRAME_BYTES:
+                break
+            items.append(self._to_send.popleft())
             if outcome is None:
                 _set_token(frame.returned.add(), token)
             else:
@@ -193,7 +197,6 @@ class Ledger:
                 )  # filled where it lies: a message that is appended is copied once more
                 _set_token(report.token, token)
                 report.outcome.CopyFrom(outcome)
-                size += outcome.ByteSize()
         return items
 
     def _starts(self, now: float) -> tuple[list[pb.Token], list[Token]]:

@@ -16,10 +16,12 @@ from gesso.request import Asked
 from gesso.v1.signature_pb2 import RetryPolicy
 from gesso.v1.task_error_pb2 import TaskError
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, WorkRequest
-from gesso_worker.errors import ResultTooLarge, ResultUnencodable, WorkerError
+from gesso_worker.errors import CanvasTooLarge, ResultTooLarge, ResultUnencodable, WorkerError
 
 # The contract's default limit for one payload.
 MAX_RESULT_BYTES = 1 << 20
+# A message to a coordinator has at most 4 MiB, by the contract's default, and a report is not cut.
+MAX_CANVAS_BYTES = 4_000_000
 # The contract's default for how often a task is retried.
 _RETRIES = 3
 
@@ -66,11 +68,14 @@ def with_members(outcome: Outcome, asked: Asked, *, on_header: bool) -> Outcome:
 
     Raises:
         Exception: If one cannot be sent, see `wire.encode`.
+        CanvasTooLarge: If that is too much for a report, or what the task is to be replaced with is.
     """
     outcome.added_members.extend(
         wire.encode(member, error_links_on_header=on_header, route=route_of(member))
         for member in asked.members
     )
+    if (outcome.added_members or outcome.HasField("replacement")) and outcome.ByteSize() > MAX_CANVAS_BYTES:
+        raise CanvasTooLarge(outcome.ByteSize(), MAX_CANVAS_BYTES)
     return outcome
 
 

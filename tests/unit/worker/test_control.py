@@ -16,6 +16,7 @@ from gesso.v1.signature_pb2 import Signature
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token
 from gesso_worker.frames import token_value
 from gesso_worker.job import Job
+from gesso_worker.outcomes import MAX_CANVAS_BYTES
 from gesso_worker.runner import Runner
 
 NEXT: Canvas = signature("unit.next", (1,))
@@ -83,6 +84,26 @@ def test_added_members_travel_with_the_outcome() -> None:
         outcome = run(function)
         assert outcome.WhichOneof("kind") == kind
         assert list(outcome.added_members) == [wire.encode(NEXT)]
+
+
+def test_canvas_that_is_too_large_to_be_sent_fails_the_task() -> None:
+    """What a task is to be replaced with, or adds, goes with its report: it ends for good, and says so."""
+    part = signature("unit.next", ("x" * 900_000,))
+
+    def replacing(self: Task[..., Any]) -> None:
+        self.replace(chain(*[part] * 5))
+
+    def adding(self: Task[..., Any]) -> None:
+        for _ in range(5):
+            self.add_to_chord(part)
+
+    for function in (replacing, adding):
+        outcome = run(function)
+        assert outcome.error.type == "gesso_worker.errors.CanvasTooLarge"
+        assert "takes 4,50" in outcome.error.message
+        assert outcome.error.final
+        assert outcome.ByteSize() < MAX_CANVAS_BYTES
+    assert run(lambda self: self.replace(chain(*[part] * 4))).WhichOneof("kind") == "replacement"
 
 
 def test_task_outside_of_a_join_has_nothing_to_add_to() -> None:

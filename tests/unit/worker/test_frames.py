@@ -212,8 +212,25 @@ def test_frames_are_bounded() -> None:
 
     large = Ledger()
     for each in held(large, range(5)):
-        large.finish(each, Outcome(value=Payload(data=bytes(MAX_FRAME_BYTES // 2))))
+        large.finish(each, Outcome(value=Payload(data=bytes(MAX_FRAME_BYTES // 2 - 100))))
     assert [len(frame_of(large).reports) for _ in range(2)] == [2, 2]
+
+
+def test_a_report_that_is_larger_than_a_frame_goes_alone() -> None:
+    """Neither other reports nor states that tasks have set go with it."""
+    ledger = Ledger()
+    small, large, last, running = held(ledger, range(4))
+    running.started_at, running.asked.state = NOW, "BAKING"
+    for each, size in ((small, 1), (large, 3 * MAX_FRAME_BYTES), (last, 1)):
+        ledger.finish(each, Outcome(value=Payload(data=bytes(size))))
+
+    frames = [frame_of(ledger)]
+    ledger.acknowledge(1)
+    running.state_unsent = True
+    frames += [frame_of(ledger), frame_of(ledger)]
+
+    assert [reported(frame) for frame in frames] == [[0], [1], [2]]
+    assert [len(frame.progress) for frame in frames] == [0, 0, 1]
 
 
 def test_frames_wait_while_enough_are_in_flight() -> None:
