@@ -104,6 +104,16 @@ def test_stream_of_a_canvas_is_a_call_under_its_submission(
     assert (traced.parent(called), traced.parent(served)) == (traced.submit, called)
 
 
+@pytest.mark.parametrize(("name", "spans"), [("chord in a chord", 14), ("streamed", 9)])
+def test_coroutines_are_traced_alike(
+    name: str, spans: int, system: System, coordinator: Coordinator, receiver: Receiver
+) -> None:
+    """What `gesso.aio` sends is intercepted by other means, and makes the same trace."""
+    traced = sent(system, coordinator, receiver, name, "coroutine", spans=spans)
+
+    assert {"internal", "producer", "consumer"} <= {span.kind for span in traced.spans.values()}
+
+
 def test_worker_ends_well_and_its_stream_is_a_span_unless_it_is_left_out(
     system: System, coordinator: Coordinator, worker: Program, receiver: Receiver, *, by_distribution: bool
 ) -> None:

@@ -1,12 +1,13 @@
 """A program that sends one canvas of `acceptance.traced` within a span of its own, and prints what came of it.
 
-python -m acceptance.traced_client CANVAS [again]
+python -m acceptance.traced_client CANVAS [again|coroutine]
 
-With `again` what failed of it is run again then.
+With `again` what failed of it is run again then; with `coroutine` it is sent and waited for on an event loop.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from typing import Any
@@ -15,6 +16,7 @@ from opentelemetry import baggage, trace
 from opentelemetry import context as contexts
 
 from acceptance.traced import CANVASES, app
+from gesso import aio
 from gesso.errors import TaskError
 from gesso.result import Result
 from gesso_telemetry.setup import set_up
@@ -26,9 +28,12 @@ def main() -> None:
     given = baggage.set_baggage("tenant", "blue & green", baggage.set_baggage("password", "s3cret"))
     contexts.attach(baggage.set_baggage("region", "north", given))
     with trace.get_tracer("user").start_as_current_span("outer") as outer:
-        result = CANVASES[sys.argv[1]]().delay()
-        print("sent", flush=True)  # noqa: T201 - to the test
-        value = value_of(result)
+        if sys.argv[2:] == ["coroutine"]:
+            result, value = asyncio.run(by_coroutine(sys.argv[1]))
+        else:
+            result = CANVASES[sys.argv[1]]().delay()
+            print("sent", flush=True)  # noqa: T201 - to the test
+            value = value_of(result)
     again = app.control.retry(result) if sys.argv[2:] == ["again"] else None
     context = outer.get_span_context()
     told = {
@@ -40,6 +45,14 @@ def main() -> None:
         "again_value": value_of(again) if again else None,
     }
     print(f"told {json.dumps(told)}", flush=True)  # noqa: T201
+
+
+async def by_coroutine(name: str) -> tuple[Any, object]:
+    """Send a canvas and wait for it; return the result and its value."""
+    result = await aio.apply_async(CANVASES[name]())
+    value = await result.get(timeout=30)
+    await aio.close(app)
+    return result, value
 
 
 def value_of(result: Result[Any]) -> object:

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -111,7 +112,8 @@ class Conversation:
     def _start(self, *, pause: float) -> None:
         """Have a task open a stream after `pause` seconds."""
         self._starting = True
-        reader = asyncio.create_task(self._run(pause), name="gesso-conversation")
+        # In a context of its own: it outlives whoever has the first call, and is no part of what that one traces.
+        reader = asyncio.create_task(self._run(pause), name="gesso-conversation", context=Context())
         self._readers.add(reader)
         reader.add_done_callback(self._readers.discard)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc import aio
 
 from gesso.canvas.wire import OpenGroup
 from gesso.connection.frame import Frame
@@ -37,31 +36,43 @@ async def stream(
         Exception: What a generator raises; the canvas is then cancelled.
     """
     start.request_id = ""
-    call = stub.StreamCanvas()
+    requests = _Requests(
+        pb.StreamCanvasRequest(start=start, open_paths=[group.path for group in groups]), groups
+    )
+    # Handed over, not written one by one: an interceptor that awaits the answer would let no write through.
+    call = stub.StreamCanvas(requests.each())
     try:
-        await call.write(pb.StreamCanvasRequest(start=start, open_paths=[group.path for group in groups]))
-        for frame in _frames(groups):
-            await call.write(frame)
-        await call.done_writing()
         answer = await call
-    except (grpc.RpcError, aio.UsageError) as error:
-        failure = error if isinstance(error, grpc.RpcError) else await _failure(call)
-        raise from_rpc_error(failure) from error
-    except BaseException:
+    except BaseException as error:
         call.cancel()
+        if requests.error is not None:
+            raise requests.error from None
+        if isinstance(error, grpc.RpcError):
+            raise from_rpc_error(error) from error
         raise
     return answer.submitted
 
 
-async def _failure(
-    call: aio.StreamUnaryCall[pb.StreamCanvasRequest, pb.StreamCanvasResponse],
-) -> grpc.RpcError:
-    """Return why a call ended before everything was written."""
-    try:
-        await call
-    except grpc.RpcError as error:
-        return error
-    raise AssertionError("a call that takes no more has ended")
+class _Requests:
+    """The messages of one call, and what went wrong when they were made."""
+
+    def __init__(self, first: pb.StreamCanvasRequest, groups: Sequence[OpenGroup]) -> None:
+        self.error: BaseException | None = None
+        self._first = first
+        self._groups = groups
+
+    async def each(self) -> AsyncIterator[pb.StreamCanvasRequest]:
+        yield self._first
+        frames = _frames(self._groups)
+        while (frame := self._next(frames)) is not None:
+            yield frame
+
+    def _next(self, frames: Iterator[pb.StreamCanvasRequest]) -> pb.StreamCanvasRequest | None:
+        try:
+            return next(frames, None)
+        except BaseException as error:
+            self.error = error  # gRPC tells only that the call was cancelled
+            raise
 
 
 def _frames(groups: Sequence[OpenGroup]) -> Iterator[pb.StreamCanvasRequest]:
