@@ -54,7 +54,9 @@ class Seen:
                 assert self.canvas != event, "a canvas is repeated"
                 self.canvas = event
             case NodeEvent():
-                assert self.nodes.get(event.node_id) != event, "a node is repeated"
+                # One that was handed out and given back unbegun, between two messages, is told as it was.
+                repeated = self.nodes.get(event.node_id) == event and event.state != "waiting"
+                assert not repeated, "a node is repeated"
                 self.nodes[event.node_id] = event
             case GroupEvent():
                 assert self.groups.get(event.node_id) != event, "a group is repeated"

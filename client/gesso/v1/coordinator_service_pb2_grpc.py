@@ -174,7 +174,7 @@ class CoordinatorServiceServicer(object):
 
         Of one canvas it sends the canvas and its nodes, and ends when the canvas is final; of those that match a filter it sends
         canvases without nodes, and does not end. What changes several times while the client does not read is sent once, as it stands
-        then. After a lost connection the client sends the `resume_token` of the last message it got, to any coordinator:
+        then, also if that is how it stood before: a task that was handed out and given back. After a lost connection the client sends the `resume_token` of the last message it got, to any coordinator:
         nothing is left out or repeated. Who was away for longer than two minutes, or behind more changes than are kept, gets a new
         snapshot, which begins with `reset`. INVALID_ARGUMENT (`BAD_RESUME_TOKEN`) for a token that this service did not make
         for this target, NOT_FOUND for an unknown canvas, RESOURCE_EXHAUSTED (`TOO_MANY_WATCHES`) when the coordinator, or the

@@ -334,13 +334,15 @@ async def test_timers_and_work_that_cannot_be_read_stop_no_sweep(rig: Rig) -> No
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)
 async def test_a_million_timers_cost_the_coordinator_nothing(rig: Rig) -> None:
     """They wait in the store; a sweep looks at the next one."""
-    count = 1_000_000
+    count = 999_999  # and their group is the millionth node
     lane = call("a").lane._replace(timed=True)
     template = replace(call("a"), lane=lane, timing="d86400000")
     await rig.submit(Group((template,) * count))
-    await rig.settle()
+    while (swept := await rig.sweep()).more or swept.duties.work:
+        pass  # 500 nodes each
 
     assert await rig.store.redis.zcard("gesso:{0}:due") == count
     assert not (await rig.sweep()).more
