@@ -15,6 +15,7 @@ import grpc
 from gesso.v1 import worker_service_pb2 as pb
 
 LIMIT_SECONDS = 20.0
+FAILING = "fail"
 Found = TypeVar("Found")
 Answer = Callable[[pb.Assignment], pb.Outcome]
 _PATH = "/gesso.v1.WorkerService/Work"
@@ -44,6 +45,15 @@ def done(assignment: pb.Assignment) -> pb.Outcome:
         taken = [json.loads(value.data) for value in assignment.values.values]
     outcome = pb.Outcome()
     outcome.value.data = json.dumps([assignment.signature.task, taken]).encode()
+    return outcome
+
+
+def failing(assignment: pb.Assignment) -> pb.Outcome:
+    """Fail tasks of the name FAILING, and end all others well."""
+    if assignment.signature.task != FAILING:
+        return done(assignment)
+    outcome = pb.Outcome()
+    outcome.error.type = "builtins.ValueError"
     return outcome
 
 

@@ -192,9 +192,8 @@ class Ledger:
             if outcome is None:
                 _set_token(frame.returned.add(), token)
             else:
-                report = (
-                    frame.reports.add()
-                )  # filled where it lies: a message that is appended is copied once more
+                # Filled where it lies: a message that is appended is copied once more.
+                report = frame.reports.add()
                 _set_token(report.token, token)
                 report.outcome.CopyFrom(outcome)
         return items
@@ -276,7 +275,9 @@ def _set_token(message: pb.Token, token: Token) -> None:
 
 def wire_token(token: Token) -> pb.Token:
     """Return a token as the wire has it."""
-    return pb.Token(node_id=token.node_id, attempt=token.attempt, nonce=token.nonce)
+    message = pb.Token()
+    _set_token(message, token)
+    return message
 
 
 def token_value(token: pb.Token) -> Token:

@@ -18,6 +18,8 @@ from gesso_server.store.records import base_of, parse_join_body, parse_task_body
 _log = logging.getLogger(__name__)
 
 _INLINE = Room(size=256 << 10, count=10_000)
+_FRAME_BYTES = 1 << 20
+"""A frame has about so much at the most, unless one assignment alone has more."""
 
 
 class Assignments:
@@ -103,7 +105,21 @@ class Assignments:
             await asyncio.sleep(next(waits))
 
 
-def weight(grant: Grant) -> int:
+def batches(grants: list[Grant]) -> list[list[Grant]]:
+    """Return grants as frames carry them, in order: as many as fit, one at the least. Of none, one that is empty."""
+    parts: list[list[Grant]] = [[]]
+    room = _FRAME_BYTES
+    for grant in grants:
+        size = _weight(grant)
+        if size > room and parts[-1]:
+            parts.append([])
+            room = _FRAME_BYTES
+        parts[-1].append(grant)
+        room -= size
+    return parts
+
+
+def _weight(grant: Grant) -> int:
     """Return how many bytes a grant's assignment has, roughly, and rather more."""
     value = grant.source_value
     size = len(grant.body)

@@ -167,11 +167,14 @@ class _Reader:
             by_state[seen] = by_state.get(seen, 0) + count
         for seen, count in sorted(by_state.items()):
             group.counts.add(state=seen, count=count)
-        for index in counts.failures:
-            if group.ByteSize() >= room:
-                break
-            canvas, view = await self._nodes.one(NodeRef(self._asked.canvas_id, index))
-            group.failures.append(view.node(canvas))
+        if counts.failures and room > 0:
+            canvas, views, _ = await self._nodes.page(
+                NodeRef(self._asked.canvas_id, counts.index), counts.failures
+            )
+            for view in views:
+                if group.ByteSize() >= room:
+                    break
+                group.failures.append(view.node(canvas))
         return group
 
 

@@ -15,7 +15,7 @@ from gesso_server.config import Timing
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.session import Incoming, Outgoing, Session, SessionLostError
 from gesso_server.ids import CanvasId, NodeRef, parse_node_id
-from gesso_server.rpc.assignments import Assignments, weight
+from gesso_server.rpc.assignments import Assignments, batches
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.holdings import Holdings
 from gesso_server.rpc.limits import declared_limits
@@ -37,8 +37,6 @@ _MOST_CREDITS = 1000
 _MOST_QUEUES = 64
 _MOST_TASKS = 10_000
 _WORKER_BYTES = 128
-_FRAME_BYTES = 1 << 20
-"""A frame has about so much at the most, unless one assignment alone has more."""
 _REASONS = {
     "D": pb.WorkResponse.Refusal.REASON_DUPLICATE,
     "S": pb.WorkResponse.Refusal.REASON_STALE,
@@ -182,19 +180,6 @@ class Work:
         for grant in grants:
             assignment = await self._assignments.add(response, grant, contexts)
             holdings.assigned(grant, assignment)
-
-
-def batches(grants: list[Grant]) -> list[list[Grant]]:
-    """Return grants as frames carry them, in order: as many as fit, one at the least. Of none, one that is empty."""
-    parts: list[list[Grant]] = [[]]
-    size = 0
-    for grant in grants:
-        size += weight(grant)
-        if size > _FRAME_BYTES and parts[-1]:
-            parts.append([])
-            size = weight(grant)
-        parts[-1].append(grant)
-    return parts
 
 
 def _begin(response: pb.WorkResponse, out: Outgoing) -> None:

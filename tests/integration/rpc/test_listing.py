@@ -16,11 +16,10 @@ from gesso_server.config import ServerConfig
 from gesso_server.dispatch import search
 from gesso_server.main import Started
 from support.client import Client
-from support.grpc_worker import done, working
+from support.grpc_worker import FAILING, failing, working
 from support.messages import chain, group, refusal, sig
 
 PARTITIONS = pytest.mark.parametrize("config", [ServerConfig(partitions=3)], indirect=True)
-FAILING = "fail"
 
 
 async def submit(client: Client, canvas: canvas_pb2.Canvas | None = None) -> str:
@@ -52,15 +51,6 @@ async def listed(client: Client, filter_: pb.CanvasFilter | None = None, size: i
         token = page.next_page_token
         if not token:
             return found
-
-
-def failing(assignment: worker_service_pb2.Assignment) -> worker_service_pb2.Outcome:
-    """Fail tasks of one name, and end all others well."""
-    if assignment.signature.task != FAILING:
-        return done(assignment)
-    outcome = worker_service_pb2.Outcome()
-    outcome.error.type = "builtins.ValueError"
-    return outcome
 
 
 async def ended(client: Client, ids: Iterable[str]) -> None:

@@ -10,12 +10,12 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
-from gesso.v1 import canvas_pb2, signature_pb2, worker_service_pb2
+from gesso.v1 import canvas_pb2, signature_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1.canvas_summary_pb2 import CanvasSummary
 from gesso_server.config import ServerConfig
 from support.client import Client
-from support.grpc_worker import done, working
+from support.grpc_worker import FAILING, failing, working
 from support.messages import chain, group, refusal, sig
 from support.watched import Watched
 
@@ -23,7 +23,6 @@ LIMIT_SECONDS = 30.0
 PARTITIONS = pytest.mark.parametrize(
     "config", [ServerConfig(partitions=1), ServerConfig(partitions=3)], indirect=True, ids=["1", "3"]
 )
-FAILING = "fail"
 
 
 def stamped(canvas: canvas_pb2.Canvas, **stamps: object) -> canvas_pb2.Canvas:
@@ -39,15 +38,6 @@ def keyed(count: int, task: str) -> canvas_pb2.Canvas:
     for number, member in enumerate(members):
         member.signature.options.concurrency_key = f"key-{number}"
     return group(*members)
-
-
-def failing(assignment: worker_service_pb2.Assignment) -> worker_service_pb2.Outcome:
-    """Fail tasks of one name, and end all others well."""
-    if assignment.signature.task != FAILING:
-        return done(assignment)
-    outcome = worker_service_pb2.Outcome()
-    outcome.error.type = "builtins.ValueError"
-    return outcome
 
 
 async def submit(client: Client, canvas: canvas_pb2.Canvas | None = None) -> str:

@@ -161,14 +161,20 @@ async def test_third_crash_is_the_last(rig: Rig) -> None:
     assert await worker.names(5) == ["other"]
 
 
-async def test_suspect_is_delivered_alone(rig: Rig) -> None:
-    """After two crashes a task is handed to a session that holds nothing, and nothing is handed out beside it."""
+async def suspect(rig: Rig) -> Worker:
+    """Submit a task that ends two processes; return the worker that takes the place of the second."""
     await rig.submit(call("poison"))
     worker = await rig.ready()
     for _ in range(2):
         (grant,) = await worker.take()
         await worker.start(grant)
         worker = await crash(rig, worker, grant)
+    return worker
+
+
+async def test_suspect_is_delivered_alone(rig: Rig) -> None:
+    """After two crashes a task is handed to a session that holds nothing, and nothing is handed out beside it."""
+    worker = await suspect(rig)
     await rig.submit(group(*calls(3)))
 
     assert await worker.names(5) == ["poison"]
@@ -179,12 +185,7 @@ async def test_suspect_is_delivered_alone(rig: Rig) -> None:
 
 async def test_session_that_is_busy_gets_no_suspect(rig: Rig) -> None:
     """A suspect waits for a session that holds nothing."""
-    await rig.submit(call("poison"))
-    worker = await rig.ready()
-    for _ in range(2):
-        (grant,) = await worker.take()
-        await worker.start(grant)
-        worker = await crash(rig, worker, grant)
+    await suspect(rig)
     busy = await rig.ready("other", "default")
     await rig.submit(call("a", queue="other", priority=9))
     assert await busy.names(1) == ["a"]
