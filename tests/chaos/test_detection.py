@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from acceptance.tasks import Ledger, call
 from chaos.network import Wire
-from gesso import group
+from gesso import GroupResult, group
 from support.system import Program, System, port_of, until
 
 HELD = 4
@@ -65,20 +66,18 @@ def detect(folder: Path, way: str, *, lease_seconds: float, grace_seconds: float
             WAYS[way](worker, ledger, wire)
             until(lambda: len(ledger) >= 2 * HELD, "the tasks' second start", limit=lease_seconds + 60)
             seconds = time.monotonic() - gone
-            until(lambda: _opened(gate), "the gate's readers")
+            # More than once: a task writes down that it has started before it waits at the gate.
+            until(lambda: _let_through(gate, result), "the group's end", limit=60)
 
             assert result.get(timeout=60) == list(range(HELD))
         return seconds
 
 
-def _opened(gate: str) -> bool:
-    """Let those through who wait at the gate; return whether there were any."""
-    try:
-        file = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:
-        return False
-    os.close(file)
-    return True
+def _let_through(gate: str, result: GroupResult[int]) -> bool:
+    """Let those through who wait at the gate, if there are any; return whether the group has ended."""
+    with suppress(OSError):
+        os.close(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+    return result.ready()
 
 
 @pytest.mark.parametrize("way", WAYS)
