@@ -3,6 +3,9 @@
 Frames gather while a call is in flight; the next call takes everything that has come. A partition is hungry when it
 may have work for the session: at first, after a lease that was filled, and when a wake-up names it. A wake-up during a
 call makes the partition hungry again, so none is lost.
+
+An acknowledgement that is all there is to say goes with what is said next (`Receipts`): on its own it would cost both
+sides as much as an assignment does, and nobody waits for it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from gesso_server.dispatch.pauses import pauses
+from gesso_server.dispatch.receipts import Receipts
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.dispatch.tally import Tally
 from gesso_server.ids import CanvasId, partition_of
@@ -111,6 +115,7 @@ class Session:
         self._seqs = [0] * len(partitions)
         self._inbox: list[Incoming] = []
         self._event = asyncio.Event()
+        self._receipts = Receipts(self._event.set)
         self._room = asyncio.Event()
         self._room.set()
         self._cancellations: list[tuple[TokenRef, bool]] = []
@@ -259,6 +264,8 @@ class Session:
             if self._draining:
                 out.draining, self._draining, self._drained = True, False, True
             await self._settle(out)
+            if out or self._closed or self._receipts.pressing:
+                out.acknowledged = self._receipts.take()
             if out:
                 if self._closed:
                     self._event.set()  # the next call is to see it, whatever was settled together with it
@@ -279,7 +286,7 @@ class Session:
             self.standstill.began(frame.started)
             self.standstill.parted(frame.returned)
             self.standstill.parted(reported.token for reported in frame.reported if reported.kind != "s")
-            out.acknowledged = frame.number
+            self._receipts.add(frame.number, pressing=bool(frame.started or frame.returned))
             out.refusals += _sort(frame, frames, len(self._partitions))
         taken_back, self._taken_back = self._taken_back, []
         for token in taken_back:
