@@ -22,6 +22,7 @@ from gesso_server.rpc.limits import declared_limits
 from gesso_server.rpc.refusal import Refusal, draining, invalid
 from gesso_server.rpc.reports import Reports
 from gesso_server.rpc.service import Context
+from gesso_server.rpc.silence import Silence
 from gesso_server.store.calls import CanvasContext, Grant, Hello, SessionId, TokenRef, Welcomed
 from gesso_server.store.errors import StoreError, level_of
 
@@ -221,23 +222,22 @@ async def _read(
 ) -> None:
     """Take frames in until the worker has no more; a worker that is silent for too long ends the stream."""
     try:
-        while True:
-            await session.room()
-            try:
-                async with asyncio.timeout(timing.silence.total_seconds()):
-                    request = await anext(requests)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                text = "the worker was silent for too long"
-                raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HEARTBEAT_TIMEOUT", text) from None
-            if request.HasField("hello"):
-                raise invalid("PROTOCOL", "a hello stands in the first message only", "hello")
-            session.offer(await _incoming(request, session, reports))
-            _check_standstill(session)
-            if request.HasField("goodbye"):
-                session.said_goodbye = True
-                return
+        async with Silence(timing.silence) as silence:
+            silence.begins()
+            async for request in requests:
+                silence.ends()
+                if request.HasField("hello"):
+                    raise invalid("PROTOCOL", "a hello stands in the first message only", "hello")
+                session.offer(await _incoming(request, session, reports))
+                _check_standstill(session)
+                if request.HasField("goodbye"):
+                    session.said_goodbye = True
+                    return
+                await session.room()
+                silence.begins()
+    except TimeoutError:
+        text = "the worker was silent for too long"
+        raise Refusal(grpc.StatusCode.DEADLINE_EXCEEDED, "HEARTBEAT_TIMEOUT", text) from None
     finally:
         session.close()
 
