@@ -43,7 +43,9 @@ def command(  # noqa: PLR0913 - an option is an argument here
     address: Annotated[
         str,
         typer.Option(
-            envvar="GESSO_ADDRESS", metavar="HOST:PORT", help="Where to listen; port 0 for any free one."
+            envvar="GESSO_ADDRESS",
+            metavar="HOST:PORT|unix:PATH",
+            help="Where to listen; port 0 for any free one.",
         ),
     ] = f"localhost:{DEFAULT_PORT}",
     http: Annotated[

@@ -118,7 +118,7 @@ class ServerConfig:
     """One coordinator."""
 
     address: str = f"localhost:{DEFAULT_PORT}"
-    """Host and port to listen on; port 0 for any that is free."""
+    """Host and port to listen on, port 0 for any that is free; or `unix:` and the path of a socket."""
     http: str | None = None
     """Host and port of the pages for machines: metrics and health; None for none."""
     store: str | None = None

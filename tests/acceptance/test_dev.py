@@ -60,6 +60,20 @@ def test_dev_ends_in_order(system: System, tmp_path: Path, ledger: Ledger) -> No
     assert again.run("result", json.loads(submitted.out)["node_id"], "--timeout", "20").out == "5\n"
 
 
+def test_dev_serves_on_a_unix_socket(system: System, tmp_path: Path) -> None:
+    """Its worker and its clients reach it there by the address that it names, and the socket is gone with it."""
+    socket = tmp_path / "gesso.sock"
+    dev = start(system, tmp_path / "data", "--address", f"unix:{socket}")
+    gesso = command_of(dev)
+
+    assert gesso.address == f"unix:{socket}"
+    assert gesso.run("submit", "acceptance.tasks.add", "[2, 3]", "--timeout", "20").out.endswith("5\n")
+
+    dev.process.send_signal(signal.SIGINT)
+    assert dev.ended() == 0
+    assert not socket.exists()
+
+
 def test_second_signal_ends_dev_at_once(system: System, tmp_path: Path, ledger: Ledger) -> None:
     """Who presses Ctrl-C twice does not wait for a task."""
     gate = str(tmp_path / "gate")

@@ -1,12 +1,20 @@
 """Where a coordinator listens.
 
 Off loopback without TLS and credentials it refuses to, unless it was told to in so many words: whoever reaches the port
-can run any registered task. There it does not tell its contract either, unless it was told to.
+can run any registered task. There it does not tell its contract either, unless it was told to. A Unix socket is for
+those who may write to its file: by the usual umask its owner.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
+
+_UNIX = "unix:"
+_PATH_BYTES = 107
+"""What the kernel takes as the path of a Unix socket."""
+_PROBE_S = 1.0
 
 
 class ListenRefusedError(Exception):
@@ -17,11 +25,15 @@ def check_address(address: str, *, insecure: bool) -> None:
     """Return if `address` may be listened on.
 
     Raises:
-        ListenRefusedError: If it is not `HOST:PORT`, or not loopback and `insecure` is not set.
+        ListenRefusedError: If it is neither `HOST:PORT` nor `unix:PATH`, or not loopback and `insecure` is not set.
     """
+    path = socket_path(address)
+    if path is not None:
+        _check_path(path)
+        return
     _, colon, port = address.rpartition(":")
     if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
-        message = f"An address is HOST:PORT, such as localhost:7365, not {address!r}."
+        message = f"An address is HOST:PORT, such as localhost:7365, or unix:PATH, not {address!r}."
         raise ListenRefusedError(message)
     if not insecure and not is_loopback(address):
         message = (
@@ -52,8 +64,39 @@ def check_page_address(address: str, *, insecure: bool) -> tuple[str, int]:
     return host, int(port)
 
 
+def socket_path(address: str) -> str | None:
+    """Return the path of a Unix socket's address, `unix:PATH` or `unix:///PATH`; None for another one."""
+    if not address.startswith(_UNIX):
+        return None
+    return address.removeprefix(_UNIX).removeprefix("//")
+
+
+def check_unused(path: str) -> None:
+    """Return if nobody listens at a Unix socket. What is left of one that died is no obstacle: gRPC replaces it.
+
+    Raises:
+        ListenRefusedError: If somebody does, whose place gRPC would take without a word.
+    """
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_PROBE_S)
+        try:
+            probe.connect(path)
+        except OSError:
+            return
+    message = f"{path} is listened on already: is another coordinator running there?"
+    raise ListenRefusedError(message)
+
+
+def _check_path(path: str) -> None:
+    if not 0 < len(os.fsencode(path)) <= _PATH_BYTES:
+        message = f"The path of a Unix socket has 1 to {_PATH_BYTES} bytes, not as {path!r}."
+        raise ListenRefusedError(message)
+
+
 def is_loopback(address: str) -> bool:
     """Whether nobody but this machine can reach an address."""
+    if socket_path(address) is not None:
+        return True
     host = address.rpartition(":")[0].strip("[]")
     if host == "localhost":
         return True

@@ -17,7 +17,13 @@ from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.conversation import Conversations
 from gesso_server.rpc.dead_letters import DeadLetters
 from gesso_server.rpc.limits import Limits
-from gesso_server.rpc.listener import ListenRefusedError, check_address, is_loopback
+from gesso_server.rpc.listener import (
+    ListenRefusedError,
+    check_address,
+    check_unused,
+    is_loopback,
+    socket_path,
+)
 from gesso_server.rpc.queues import Queues
 from gesso_server.rpc.service import handlers
 from gesso_server.rpc.spans import NodeSpans
@@ -107,6 +113,9 @@ class Server:
         """
         config = self._coordinator.config
         check_address(config.address, insecure=config.insecure)
+        path = socket_path(config.address)
+        if path is not None:
+            check_unused(path)
         try:
             port = self._server.add_insecure_port(config.address)
         except RuntimeError as error:
@@ -114,7 +123,7 @@ class Server:
             raise ListenRefusedError(message) from error
         await self._server.start()
         await self._say(health_pb2.HealthCheckResponse.SERVING)
-        return f"{config.address.rpartition(':')[0]}:{port}"
+        return config.address if path is not None else f"{config.address.rpartition(':')[0]}:{port}"
 
     @property
     def conversations(self) -> int:
