@@ -27,9 +27,15 @@ class Coordinator:
 class Gesso:
     """The processes of one deployment. The first coordinator has the store embedded; the others join it."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
-        """Nothing runs yet; everything will lie in `folder`, and every process is told `environment` besides."""
+    def __init__(
+        self, folder: Path, environment: Mapping[str, str] | None = None, *, local: bool = False
+    ) -> None:
+        """Nothing runs yet; everything will lie in `folder`, and every process is told `environment` besides.
+
+        With `local` the coordinator, which is then the only one, listens on a Unix socket.
+        """
         self._folder = folder
+        self._listen = f"unix:{folder / 'coordinator.sock'}" if local else "127.0.0.1:0"
         self._environment = environment
         self._stack = ExitStack()
         self._store_url = ""
@@ -62,7 +68,7 @@ class Gesso:
             else ["--data", str(self._folder / "gesso-data")]
         )
         name = f"coordinator-{len(self.coordinators)}"
-        command = ["server", "--address", "127.0.0.1:0", *where, "--output", "json"]
+        command = ["server", "--address", self._listen, *where, "--output", "json"]
         command += [f"--set={text}" for text in settings]
         program = self._program(name, command)
         told = json.loads(program.line('"coordinator.ready"'))

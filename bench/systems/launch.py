@@ -37,13 +37,16 @@ class Running:
 def run_gesso(
     folder: Path, environment: Mapping[str, str] | None = None, settings: Sequence[str] = ()
 ) -> Generator[Running]:
-    """Run one coordinator with its embedded store and settings, and workers, all of them with an environment."""
-    with Gesso(folder, environment) as gesso:
+    """Run one coordinator with its embedded store and settings, and workers, all of them with an environment.
+
+    All of it is on one machine, as the peers are, which reach their stores by Unix sockets.
+    """
+    with Gesso(folder, environment, local=True) as gesso:
         coordinator = gesso.coordinator(settings)
         gesso.workers(PROCESSES)
         surroundings = {"GESSO_ADDRESS": coordinator.address, **(environment or {})}
         with Client("gesso", [python(), "-m", "bench.driver", "gesso"], folder, surroundings) as client:
-            how = f"1 coordinator, {PROCESSES} worker processes of 1 thread"
+            how = f"1 coordinator on a Unix socket, {PROCESSES} worker processes of 1 thread"
             yield Running(client, _told(client, "gesso", how, gesso.store.text))
 
 

@@ -134,7 +134,8 @@ class _Conversation:
 
     def _done(self, number: int) -> None:
         del self._calls[number]
-        self._event.set()
+        if self._finished:
+            self._event.set()  # there may be nothing left to wait for
 
     async def _serve(
         self, call: pb.ConverseRequest.Call, serve: Callable[[pb.ConverseRequest.Call], Awaitable[None]]
