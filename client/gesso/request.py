@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Self
 
 from gesso import codec
 from gesso.canvas.retry import RetryPolicy
@@ -59,8 +59,35 @@ class Asked:
             self.state_set()
 
 
+class _Deferred:
+    """A frozen dataclass with slots, whose fields may be filled in only when the first of them is read."""
+
+    __slots__ = ("_made",)
+
+    _made: Callable[[], Self]
+
+    @classmethod
+    def deferred(cls, made: Callable[[], Self]) -> Self:
+        """Return what is in all things as `made()`, called when it is first looked at. Two threads may both call it."""
+        value = cls.__new__(cls)
+        object.__setattr__(value, "_made", made)
+        return value
+
+    if not TYPE_CHECKING:  # to a type checker, any name would be one of its own
+
+        def __getattr__(self, name: str) -> Any:
+            # Only asked for what is not set: a name that there is not, or a field that is not filled in yet.
+            names = [each.name for each in fields(self)]
+            if name not in names:
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            made = self._made()
+            for each in names:
+                object.__setattr__(self, each, getattr(made, each))
+            return getattr(self, name)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(_Deferred):
     """One attempt of a task, as the task sees it: `self.request` in a bound task.
 
     The defaults are those of a task that is called as a plain function.

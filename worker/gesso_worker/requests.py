@@ -1,8 +1,9 @@
-"""What a running task can know about itself, made from its assignment."""
+"""What a running task can know about itself, made from its assignment: when it looks, which most never do."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 from gesso.canvas.retry import RetryPolicy
@@ -16,6 +17,10 @@ from gesso_worker.limits import seconds
 
 def request_of(assignment: Assignment, arguments: Arguments, worker: str, asked: Asked) -> Request:
     """Return the request of an attempt that is called with `arguments` in `worker`."""
+    return Request.deferred(partial(_request, assignment, arguments, worker, asked))
+
+
+def _request(assignment: Assignment, arguments: Arguments, worker: str, asked: Asked) -> Request:
     signature, token = assignment.signature, assignment.token
     options = signature.options if signature.HasField("options") else None
     return Request(

@@ -19,7 +19,7 @@ from gesso import lifecycle, signals
 from gesso.app import App
 from gesso.errors import TaskPredicate
 from gesso.limits import Limit
-from gesso.request import Asked, Request, current_request
+from gesso.request import Request, current_request
 from gesso.task import Task
 from gesso.v1.worker_service_pb2 import Assignment, Outcome, Token
 from gesso_telemetry.stamped import StampedTracer
@@ -102,9 +102,9 @@ class Runner:
                 lifecycle.begin(function.task, _request())
             with job.interruption if isinstance(job.interruption, ThreadInterruption) else _UNINTERRUPTED:
                 values = [function.call(*call.args, **call.kwargs) for call in calls]
-            outcome = self._returned(assignment, values)
+            outcome = self._returned(job, values)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
-            return self._raised(error, assignment, function.task if told else None)
+            return self._raised(error, job, function.task if told else None)
         if told:
             lifecycle.returned(function.task, _request(), values if assignment.iteration else values[0])
         return outcome
@@ -129,9 +129,9 @@ class Runner:
             called = _called_in_turn(function, calls)
             guard = job.interruption
             values = await (guard.run(called) if isinstance(guard, CoroutineInterruption) else called)
-            outcome = self._returned(assignment, values)
+            outcome = self._returned(job, values)
         except BaseException as error:  # noqa: BLE001 - as above, and cancellation ends the task alone
-            return self._raised(error, assignment, function.task if told else None)
+            return self._raised(error, job, function.task if told else None)
         if told:
             lifecycle.returned(function.task, _request(), values if assignment.iteration else values[0])
         return outcome
@@ -155,18 +155,19 @@ class Runner:
         spread = assignment.iteration == Assignment.ITERATION_STARMAP
         return (Arguments(tuple(item) if spread else (item,), kwargs) for item in items)
 
-    def _returned(self, assignment: Assignment, values: list[Any]) -> Outcome:
+    def _returned(self, job: Job, values: list[Any]) -> Outcome:
+        assignment = job.assignment
         value = values if assignment.iteration else values[0]
         outcome = outcomes.returned(value, assignment.signature.options.result_encoding)
-        return outcomes.with_members(outcome, _request().asked, on_header=self._on_header)
+        return outcomes.with_members(outcome, job.asked, on_header=self._on_header)
 
-    def _raised(self, error: BaseException, assignment: Assignment, told: Task[..., Any] | None) -> Outcome:
+    def _raised(self, error: BaseException, job: Job, told: Task[..., Any] | None) -> Outcome:
+        assignment, asked = job.assignment, job.asked
         while (trace := error.__traceback__) is not None and trace.tb_frame.f_code.co_filename in _OWN_FILES:
             error.__traceback__ = trace.tb_next  # begin where the user's code does
         request = current_request.get()
-        asked = request.asked if request is not None else Asked()
         outcome = outcomes.raised(error, asked, on_header=self._on_header)
-        obeyed = isinstance(error, asyncio.CancelledError) and request is not None and request.is_aborted()
+        obeyed = isinstance(error, asyncio.CancelledError) and request is not None and asked.aborted
         if not isinstance(error, TaskPredicate) and not obeyed:
             name, node_id = assignment.signature.task, assignment.token.node_id
             text = outcome.error.traceback.rstrip()
@@ -193,6 +194,6 @@ def _request() -> Request:
 
 def _input_node(assignment: Assignment) -> str:
     """Return the node whose value is to be read for the task; empty when there is none."""
-    if assignment.signature.immutable or assignment.iteration:
+    if not assignment.HasField("elsewhere") or assignment.signature.immutable or assignment.iteration:
         return ""
     return assignment.elsewhere.node_id
