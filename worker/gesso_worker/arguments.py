@@ -42,8 +42,9 @@ def arguments_of(
     Raises:
         PayloadUndecodable: If something in the assignment cannot be decoded.
     """
-    stored = stored_arguments(assignment.signature)
-    if assignment.signature.immutable:
+    signature = assignment.signature
+    stored = stored_arguments(signature)
+    if signature.immutable or assignment.WhichOneof("input") is None:
         return stored
     return Arguments((*_input(assignment, function, stored, classes, elsewhere), *stored.args), stored.kwargs)
 

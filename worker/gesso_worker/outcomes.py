@@ -9,7 +9,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from gesso.canvas import Canvas, wire
 from gesso.canvas.current import route_of
-from gesso.codec import DEFAULT, encode
+from gesso.codec import DEFAULT, encode_into
 from gesso.errors import Ignore, Reject, Replace, Retry, TimeLimitExceeded
 from gesso.failure import to_task_error
 from gesso.request import Asked
@@ -41,13 +41,14 @@ def returned(value: Any, encoding: str) -> Outcome:
         ResultUnencodable: If the value cannot be put on the wire.
         ResultTooLarge: If it is too large for it.
     """
+    outcome = Outcome()
     try:
-        payload = encode(value, encoding or DEFAULT)
+        size = encode_into(outcome.value, value, encoding or DEFAULT)
     except Exception as error:
         raise ResultUnencodable(f"The result cannot be encoded: {error}") from error
-    if len(payload.data) > MAX_RESULT_BYTES:
-        raise ResultTooLarge(len(payload.data), MAX_RESULT_BYTES)
-    return Outcome(value=payload)
+    if size > MAX_RESULT_BYTES:
+        raise ResultTooLarge(size, MAX_RESULT_BYTES)
+    return outcome
 
 
 def raised(error: BaseException, asked: Asked, *, on_header: bool) -> Outcome:
@@ -70,11 +71,14 @@ def with_members(outcome: Outcome, asked: Asked, *, on_header: bool) -> Outcome:
         Exception: If one cannot be sent, see `wire.encode`.
         CanvasTooLarge: If that is too much for a report, or what the task is to be replaced with is.
     """
-    outcome.added_members.extend(
-        wire.encode(member, error_links_on_header=on_header, route=route_of(member))
-        for member in asked.members
-    )
-    if (outcome.added_members or outcome.HasField("replacement")) and outcome.ByteSize() > MAX_CANVAS_BYTES:
+    if asked.members:
+        outcome.added_members.extend(
+            wire.encode(member, error_links_on_header=on_header, route=route_of(member))
+            for member in asked.members
+        )
+    elif not outcome.HasField("replacement"):
+        return outcome
+    if outcome.ByteSize() > MAX_CANVAS_BYTES:
         raise CanvasTooLarge(outcome.ByteSize(), MAX_CANVAS_BYTES)
     return outcome
 

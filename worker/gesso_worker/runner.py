@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,7 +30,6 @@ from gesso_worker.job import Job
 from gesso_worker.requests import request_of
 from gesso_worker.spans import RunSpans
 
-_UNINTERRUPTED = nullcontext()
 _OWN_FILES = frozenset({__file__, interruption.__file__})
 _LOG = logging.getLogger("gesso.worker")
 
@@ -100,8 +98,11 @@ class Runner:
             calls = self._calls(job, function, elsewhere)
             if told:
                 lifecycle.begin(function.task, _request())
-            with job.interruption if isinstance(job.interruption, ThreadInterruption) else _UNINTERRUPTED:
-                values = [function.call(*call.args, **call.kwargs) for call in calls]
+            if isinstance(job.interruption, ThreadInterruption):
+                with job.interruption:
+                    values = _called(function, calls)
+            else:
+                values = _called(function, calls)
             outcome = self._returned(job, values)
         except BaseException as error:  # noqa: BLE001 - user code may raise anything
             return self._raised(error, job, function.task if told else None)
@@ -143,13 +144,13 @@ class Runner:
             signals.task_unknown.send(self._worker, message=assignment, exc=error, name=name, id=node_id)
         return outcomes.unknown_task()
 
-    def _calls(self, job: Job, function: _Function, elsewhere: Any) -> Iterator[Arguments]:
+    def _calls(self, job: Job, function: _Function, elsewhere: Any) -> Iterable[Arguments]:
         """Return the calls to make, one unless the task is a map, and set the request for them."""
         assignment = job.assignment
         if assignment.iteration == Assignment.ITERATION_UNSPECIFIED:
             arguments = arguments_of(assignment, function.call, self._classes, elsewhere)
             current_request.set(request_of(assignment, arguments, self._worker, job.asked))
-            return iter((arguments,))
+            return (arguments,)
         items, kwargs = items_of(assignment.signature), stored_arguments(assignment.signature).kwargs
         current_request.set(request_of(assignment, Arguments((items,), kwargs), self._worker, job.asked))
         spread = assignment.iteration == Assignment.ITERATION_STARMAP
@@ -183,7 +184,11 @@ def _function(task: Task[..., Any]) -> _Function:
     return _Function(task, task.run, inspect.iscoroutinefunction(task.run))
 
 
-async def _called_in_turn(function: _Function, calls: Iterator[Arguments]) -> list[Any]:
+def _called(function: _Function, calls: Iterable[Arguments]) -> list[Any]:
+    return [function.call(*call.args, **call.kwargs) for call in calls]
+
+
+async def _called_in_turn(function: _Function, calls: Iterable[Arguments]) -> list[Any]:
     return [await function.call(*call.args, **call.kwargs) for call in calls]
 
 

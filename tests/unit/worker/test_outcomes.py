@@ -5,11 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gesso.codec import register_codec
 from gesso.v1 import signature_pb2, task_error_pb2
 from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.rpc.holdings import Held
 from gesso_server.rpc.retries import after_error, as_asked
-from gesso_worker.outcomes import asks_again, overran
+from gesso_worker.outcomes import asks_again, overran, returned
 
 TYPES = st.lists(st.sampled_from(["a.A", "a.B", "gesso.TimeLimitExceeded"]), max_size=2, unique=True)
 COUNTS = st.none() | st.integers(0, 4)
@@ -42,3 +43,26 @@ def test_hooks_are_told_what_the_coordinator_decides(
         assignment.signature.options.retry.CopyFrom(policy)
 
     assert asks_again(outcome, assignment) is decided(outcome, assignment)
+
+
+class Nothing:
+    """A codec for which every value is the same."""
+
+    def encode(self, value: object) -> bytes:  # noqa: ARG002 - as the protocol has it
+        """Return no bytes."""
+        return b""
+
+    def decode(self, data: bytes) -> object:  # noqa: ARG002 - as the protocol has it
+        """Return no value."""
+        return None
+
+
+def test_value_of_no_bytes_is_a_value() -> None:
+    """What a codec makes of a value may be empty: it is in the outcome, with the codec's name."""
+    register_codec("nothing", Nothing())
+
+    outcome = pb.Outcome.FromString(returned(7, "nothing").SerializeToString())
+
+    assert outcome.WhichOneof("kind") == "value"
+    assert (outcome.value.encoding, outcome.value.data) == ("nothing", b"")
+    assert returned(7, "").value.data == b"7"
