@@ -34,8 +34,10 @@ class Asked:
     """What it said about it."""
     aborted: bool = False
     """Whether it is asked to end, because its result is no longer wanted."""
+    state_unsent: bool = False
+    """Whether it set a state since that was last told."""
     state_set: Callable[[], object] | None = None
-    """Called, in the task's thread, when it has set a state."""
+    """Called, in the task's thread, when there is a state to tell and was none before."""
     spent: BaseException | None = None
     """The error that it ends with for good, having asked to be retried too often. None when it has not."""
 
@@ -55,8 +57,10 @@ class Asked:
         if payload is not None and len(payload.data) > META_BYTES:
             raise ValueError(f"meta= takes {len(payload.data):,} bytes, and at most {META_BYTES:,} are kept.")
         self.state, self.meta = state, payload
-        if self.state_set is not None:
-            self.state_set()
+        if not self.state_unsent:
+            self.state_unsent = True
+            if self.state_set is not None:
+                self.state_set()
 
 
 class _Deferred:

@@ -127,7 +127,7 @@ class Ledger:
         self._credits = 0
         for job in self.jobs.values():
             job.start_told = False
-            job.state_unsent = bool(job.asked.state)
+            job.asked.state_unsent = bool(job.asked.state)
         return [*(token for token, job in self.jobs.items() if not job.unwanted), *self._unsettled]
 
     def cut_off(self) -> None:
@@ -144,18 +144,16 @@ class Ledger:
         """
         if len(self._sent) >= MAX_FRAMES_IN_FLIGHT and not even_empty:
             return None
-        frame = pb.WorkRequest()
-        items = self._fill(frame)
         started, announced = self._starts(now)
-        frame.started.extend(started)
-        if frame.ByteSize() <= MAX_FRAME_BYTES:
-            frame.progress.extend(self._progress())
-        frame.credit_count = self._grant(limit)
-        if not (items or started or frame.progress or frame.credit_count or even_empty):
+        credit_count = self._grant(limit)
+        if not (self._to_send or started or credit_count or even_empty or self._has_states()):
             return None
         self._frame += 1
-        frame.frame = self._frame
-        self._credits += frame.credit_count
+        self._credits += credit_count
+        frame = pb.WorkRequest(frame=self._frame, credit_count=credit_count, started=started)
+        items = self._fill(frame)
+        if self._has_states() and frame.ByteSize() <= MAX_FRAME_BYTES:
+            frame.progress.extend(self._progress())
         if items or announced:
             self._sent.append(_Sent(self._frame, tuple(items), tuple(announced)))
         return frame
@@ -215,14 +213,21 @@ class Ledger:
             started.append(wire_token(job.token))
         return started, announced
 
+    def _has_states(self) -> bool:
+        """Return whether a task has set a state that is to be told."""
+        for job in self.jobs.values():  # noqa: SIM110 - asked for each frame, and a generator takes thrice as long
+            if job.asked.state_unsent and not job.unwanted:
+                return True
+        return False
+
     def _progress(self) -> list[pb.WorkRequest.Progress]:
         """Return the states that running tasks have set since they were last told, as many as fit."""
         told: list[pb.WorkRequest.Progress] = []
         size = 0
         for job in self.jobs.values():
-            if not job.state_unsent or job.unwanted or size > MAX_PROGRESS_BYTES:
+            if not job.asked.state_unsent or job.unwanted or size > MAX_PROGRESS_BYTES:
                 continue
-            job.state_unsent = False  # before it is read: one that is set meanwhile is told again
+            job.asked.state_unsent = False  # before it is read: one that is set meanwhile is told again
             progress = progress_of(job.asked)
             progress.token.CopyFrom(wire_token(job.token))
             told.append(progress)
@@ -239,10 +244,7 @@ class Ledger:
     @property
     def waits_to_send(self) -> bool:
         """Whether something is left for another frame, and one may go."""
-        waits = bool(self._to_send) or any(
-            job.state_unsent and not job.unwanted for job in self.jobs.values()
-        )
-        return waits and len(self._sent) < MAX_FRAMES_IN_FLIGHT
+        return len(self._sent) < MAX_FRAMES_IN_FLIGHT and (bool(self._to_send) or self._has_states())
 
     @property
     def credit_count(self) -> int:
@@ -260,8 +262,11 @@ class Ledger:
 
     def running_count(self, *, since: float) -> int:
         """Return how many jobs began at `since` or before, by `time.monotonic`, and have not ended."""
-        started = (job.started_at for job in self.jobs.values())
-        return sum(at is not None and at <= since for at in started)
+        count = 0
+        for job in self.jobs.values():
+            if job.started_at is not None and job.started_at <= since:
+                count += 1
+        return count
 
 
 def _set_duration(duration: Duration, seconds: float) -> None:

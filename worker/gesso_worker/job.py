@@ -35,8 +35,6 @@ class Job:
     """Whether the coordinator was told on this stream that it began."""
     announced: bool = False
     """Whether it holds a slot, and begins when the coordinator knows that it does."""
-    state_unsent: bool = False
-    """Whether it set a state for itself that was not told yet."""
     interruption: ThreadInterruption | CoroutineInterruption | None = None
     """What interrupts it at its soft time limit."""
     unwanted: bool = False

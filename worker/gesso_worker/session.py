@@ -22,11 +22,10 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
 from gesso import signals
 from gesso.limits import Limit
-from gesso.request import Request
+from gesso.request import Asked, Request
 from gesso.v1 import worker_service_pb2 as pb
 from gesso.v1.task_error_pb2 import TaskError
 from gesso_worker import outcomes
@@ -181,7 +180,7 @@ class Session:
         """Return after how long there may be something to say though nothing happened; None if never."""
         if self._ledger.waits_to_send:
             return 0.0
-        told = sum(job.start_told or job.unwanted for job in self._ledger.jobs.values())
+        told = sum([job.start_told or job.unwanted for job in self._ledger.jobs.values()])
         if told < min(self._slot_count, len(self._ledger.jobs)):
             return START_TOLD_AFTER_SECONDS
         return STUCK_AFTER_SECONDS if self._slots.unstarted_count else None
@@ -266,7 +265,8 @@ class Session:
     # --- what a coordinator says ---------------------------------------------------------------------
 
     def _take_assignment(self, assignment: pb.Assignment) -> None:
-        job = Job(assignment, token_value(assignment.token), limits_of(assignment))
+        asked = Asked(state_set=self._state_set)
+        job = Job(assignment, token_value(assignment.token), limits_of(assignment), asked)
         if not self._ledger.hold(job):
             return
         if signals.task_received:
@@ -276,7 +276,6 @@ class Session:
         elif job.limits is not None and job.limits.binding and not self._may_end_process:
             self._refuse(job)
         else:
-            job.asked.state_set = partial(self._state_set, job)
             self._slots.add(job)
 
     @property
@@ -295,11 +294,9 @@ class Session:
             signals.task_rejected.send(self._orders.worker, message=job.assignment, exc=error)
         self._ledger.finish(job, outcomes.refused(error))
 
-    def _state_set(self, job: Job) -> None:
-        """Have the state that a job has set told. From the job's thread."""
-        if not job.state_unsent:
-            job.state_unsent = True
-            self._loop.call_soon_threadsafe(self._wake)
+    def _state_set(self) -> None:
+        """Have the state that a task has set told. From the task's thread."""
+        self._loop.call_soon_threadsafe(self._wake)
 
     def _request(self, job: Job) -> Request:
         """Return a task's request before it is run, with the arguments that it was sent with."""

@@ -73,3 +73,17 @@ def test_it_cannot_be_changed_and_has_no_other_names() -> None:
         request.delivery  # type: ignore[attr-defined]  # noqa: B018
 
     assert request.id == "an-id"
+
+
+def test_states_that_nobody_took_yet_are_announced_once() -> None:
+    """Whoever tells states looks once for all that were set until then; what is set after that look is announced."""
+    announced: list[str] = []
+    asked = Asked(state_set=lambda: announced.append(asked.state))
+
+    asked.set_state("FIRST", None)
+    asked.set_state("SECOND", None)
+    asked.state_unsent = False  # it was taken
+    asked.set_state("THIRD", None)
+
+    assert announced == ["FIRST", "THIRD"]
+    assert asked.state_unsent

@@ -226,7 +226,7 @@ def test_a_report_that_is_larger_than_a_frame_goes_alone() -> None:
 
     frames = [frame_of(ledger)]
     ledger.acknowledge(1)
-    running.state_unsent = True
+    running.asked.state_unsent = True
     frames += [frame_of(ledger), frame_of(ledger)]
 
     assert [reported(frame) for frame in frames] == [[0], [1], [2]]
