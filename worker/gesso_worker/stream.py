@@ -2,7 +2,8 @@
 
 Three tasks share it. The reader gives the session each response; the writer, the only one that writes,
 sleeps until it is woken and sends what the session has to say; the pulse wakes it in time for a
-heartbeat. The stream ends when the session is over, when it is to be left for another, or when it breaks.
+heartbeat. To most responses there is nothing to say at once: the reader asks, and wakes the writer if there is. The
+stream ends when the session is over, when it is to be left for another, or when it breaks.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ class Stream:
         self._session = session
         self._welcomed = welcomed
         self._awake = asyncio.Event()
+        self._frame: pb.WorkRequest | None = None  # the next to be sent
         self._beat_due = False
         self._parted = False
         self._heartbeat_seconds = _DEFAULT_HEARTBEAT_SECONDS
@@ -123,7 +125,8 @@ class Stream:
         try:
             while True:
                 await self._read_one(call)
-                self._awake.set()
+                if self._has_work():
+                    self._awake.set()
         except (aio.AioRpcError, StreamBroken):
             if not self._parted:
                 raise
@@ -132,11 +135,13 @@ class Stream:
         while True:
             await self._awake.wait()
             self._awake.clear()
+            if not self._has_work():
+                continue
             if self._session.wants_new_stream:
                 self._parted = True
                 await call.done_writing()
                 return Ended.LEFT
-            frame = self._session.next_frame(even_empty=self._beat_due)
+            frame, self._frame = self._frame, None
             if frame is not None:
                 self._beat_due = False
                 await call.write(frame)
@@ -144,6 +149,15 @@ class Stream:
                 await self._say_goodbye(call)
                 return Ended.OVER
             self._plan_look()
+
+    def _has_work(self) -> bool:
+        """Return whether the writer has something to do; what the session has to say is then its next frame."""
+        if self._frame is None and not self._session.wants_new_stream:
+            self._frame = self._session.next_frame(even_empty=self._beat_due)
+        if self._frame is not None or self._session.wants_new_stream or self._session.over:
+            return True
+        self._plan_look()
+        return False
 
     async def _say_goodbye(self, call: _Call) -> None:
         """Say goodbye and wait, within a limit, until the coordinator has ended the stream."""
