@@ -117,7 +117,7 @@ class Stream:
         response = await call.read()
         if not isinstance(response, pb.WorkResponse):
             raise StreamBroken(await call.code(), "the coordinator ended the stream")
-        if response.welcome.HasField("heartbeat_interval"):
+        if response.HasField("welcome") and response.welcome.HasField("heartbeat_interval"):
             self._heartbeat_seconds = response.welcome.heartbeat_interval.ToTimedelta().total_seconds()
         self._session.receive(response)
 
@@ -179,9 +179,10 @@ class Stream:
     def _plan_look(self) -> None:
         """Wake the writer once more when time alone may give it something to say."""
         seconds = self._session.next_look_seconds()
+        if seconds is None:
+            return
         loop = asyncio.get_running_loop()
-        planned = self._look is not None and self._look.when() > loop.time()
-        if seconds is not None and not planned:
+        if self._look is None or self._look.when() <= loop.time():
             self._look = loop.call_later(seconds, self._awake.set)
 
 
