@@ -21,6 +21,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from bench.systems.gesso_tasks import add, app, called, echo, noop
 from gesso import chord, group
 from gesso.canvas import Canvas, wire
+from gesso.deadline import Deadline
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
 
@@ -63,7 +64,7 @@ class ScaleClient:
 
     def wait(self) -> dict[str, Any]:
         """Wait for its end without reading its value."""
-        answer = app.coordinator.ended(self._result.id, None, _LIMIT_S)
+        answer = app.coordinator.ended(self._result.id, None, Deadline(_LIMIT_S))
         if answer.state != node_pb2.Node.STATE_SUCCEEDED:
             raise RuntimeError(f"it ended as {node_pb2.Node.State.Name(answer.state)}")
         if self._kind != "chord":

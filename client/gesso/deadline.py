@@ -27,7 +27,10 @@ class Deadline:
 
     def left(self) -> float | None:
         """Return the seconds that are left, not less than 0; None for no limit."""
-        return None if self._end is None else max(0.0, self._end - time.monotonic())
+        if self._end is None:
+            return None
+        left = self._end - time.monotonic()
+        return left if left > 0 else 0.0
 
     def allows(self, pause: timedelta) -> bool:
         """Return whether there is time left after `pause`."""

@@ -166,7 +166,7 @@ class GroupResult(Result[list[R]], Generic[R]):
 
         def watch(member: Result[R]) -> None:
             waits[member.id] = end = member.arrival()
-            end.add_done_callback(lambda _: arrived.put(member))
+            end.when_done(lambda: arrived.put(member))
 
         for member in islice(members, _WINDOW):
             watch(member)

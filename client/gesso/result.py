@@ -102,14 +102,15 @@ class Result(ResultHandle, Generic[R]):
         if disable_sync_subtasks:
             assert_may_wait()
         ended = self._wait(timeout)
-        error = ended.exception(self.app.error_classes, original=self._submitted)
-        if error is not None:
-            if propagate:
+        value: R = ended.value
+        if ended.error is not None:
+            error = ended.exception(self.app.error_classes, original=self._submitted)
+            if error is not None and propagate:
                 raise error
             return cast("R", error)
         if callback is not None:
-            callback(self.id, ended.value)
-        return cast("R", ended.value)
+            callback(self.id, value)
+        return value
 
     def wait(self, timeout: Timeout = None, propagate: bool = True) -> R:  # noqa: FBT001, FBT002 - Celery's
         """Do as `get`."""
@@ -128,8 +129,8 @@ class Result(ResultHandle, Generic[R]):
             if chosen is not None:
                 chosen(self)
 
-        self.app.coordinator.keep(self.arrival()).add_done_callback(
-            lambda _: threading.Thread(target=call, name="gesso-then", daemon=True).start(),
+        self.app.coordinator.keep(self.arrival()).when_done(
+            lambda: threading.Thread(target=call, name="gesso-then", daemon=True).start(),
         )
         return self
 
@@ -139,22 +140,23 @@ class Result(ResultHandle, Generic[R]):
 
     def arrival(self) -> End:
         """Return where the end arrives; the wait goes on for as long as it is held."""
-        return self._known_end() or self.app.coordinator.wait(self.id)
+        coordinator = self.app.coordinator
+        return self._known_end(coordinator) or coordinator.wait(self.id)
 
     def ending(self, end: End) -> None:
         """Take over a wait that `arrival` returned, so that `get` asks for nothing more."""
         self._end = (self.app.coordinator, end)
 
-    def _known_end(self) -> End | None:
-        """Return the end that came with the submission, if this process made it."""
-        if self._end is None or self._end[0] is not self.app.coordinator:
+    def _known_end(self, coordinator: Coordinator) -> End | None:
+        """Return the end that came with the submission, if this process made it: if `coordinator` is still its own."""
+        if self._end is None or self._end[0] is not coordinator:
             return None
         return self._end[1]
 
     def _wait(self, timeout: Timeout) -> Ended:
         if self._ended is None:
-            deadline = Deadline(timeout)
-            ended = read_ended(self.app.coordinator.ended(self.id, self._known_end(), timeout))
+            deadline, coordinator = Deadline(timeout), self.app.coordinator
+            ended = read_ended(coordinator.ended(self.id, self._known_end(coordinator), deadline))
             if ended.value is ELSEWHERE:
                 ended = dataclasses.replace(ended, value=self._read(deadline.left()))
             self._ended, self._end = ended, None
@@ -189,8 +191,10 @@ class Result(ResultHandle, Generic[R]):
 
     def _arrived(self) -> Ended | None:
         """Return how it ended, if that is known here without asking."""
-        end = self._known_end()
-        if self._ended is None and end is not None and end.done():
+        if self._ended is not None or self._end is None:
+            return self._ended
+        end = self._known_end(self.app.coordinator)
+        if end is not None and end.done():
             answer = end.result()
             if isinstance(answer, pb.WaitNodeResponse):
                 ended = read_ended(answer)

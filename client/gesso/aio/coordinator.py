@@ -94,9 +94,8 @@ class Coordinator:
         self._conversation.wait(node_id, end)
         return end
 
-    async def ended(self, node_id: str, end: End | None, timeout: Timeout) -> pb.WaitNodeResponse:
+    async def ended(self, node_id: str, end: End | None, deadline: Deadline) -> pb.WaitNodeResponse:
         """Return how a node ended, once it has; see the synchronous one."""
-        deadline = Deadline(timeout)
         attempt = 0
         while True:
             awaited = end or self.wait(node_id)

@@ -116,7 +116,7 @@ class Result(ResultHandle, Generic[R]):
     async def _wait(self, timeout: Timeout) -> Ended:
         if self._ended is None:
             deadline = Deadline(timeout)
-            ended = read_ended(await self._coordinator().ended(self.id, self._known_end(), timeout))
+            ended = read_ended(await self._coordinator().ended(self.id, self._known_end(), deadline))
             if ended.value is ELSEWHERE:
                 ended = dataclasses.replace(ended, value=await self._read(deadline.left()))
             self._ended, self._end = ended, None

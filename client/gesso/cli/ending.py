@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from concurrent import futures
 from datetime import timedelta
 from typing import Any
 
@@ -61,7 +60,7 @@ def _watch(result: AsyncResult[Any], deadline: Deadline) -> None:
         if not bar.shown:
             return
         while not end.done() and deadline.left() != 0:
-            futures.wait([end], timeout=deadline.at_most(_LOOK))
+            end.wait(deadline.at_most(_LOOK))
             canvas_id = result.id.rpartition("-")[0]
             canvas = result.app.coordinator.get_canvas(pb.GetCanvasRequest(canvas_id=canvas_id)).canvas
             bar.move(canvas.ended_count, canvas.node_count)

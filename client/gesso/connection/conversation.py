@@ -16,12 +16,12 @@ import logging
 import queue
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
+from gesso.connection.arrival import Arrival
 from gesso.connection.backoff import backoff, jittered
 from gesso.connection.calls import Calls, Settled
 from gesso.connection.line import Line
@@ -99,14 +99,14 @@ class Conversation:
         self.trouble = ""  # what the last stream ended with; empty while one answers
         self._hurry = threading.Event()  # ends the pause before another stream
 
-    def submit(self, request: pb.SubmitCanvasRequest, answer: Future[Any], end: Future[Any] | None) -> int:
+    def submit(self, request: pb.SubmitCanvasRequest, answer: Arrival[Any], end: Arrival[Any] | None) -> int:
         """Send a submission; see `Calls.submit`. Returns at once, with the number for `drop`."""
         with self._lock:
             call_id = self._calls.submit(request, answer, end)
             self._send()
         return call_id
 
-    def wait(self, node_id: str, end: Future[Any]) -> int:
+    def wait(self, node_id: str, end: Arrival[Any]) -> int:
         """Send a wait; see `Calls.wait`. Returns at once, with the number for `drop`."""
         with self._lock:
             call_id = self._calls.wait(node_id, end)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
-from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Protocol, TypeVar
@@ -14,6 +12,7 @@ from typing import Protocol, TypeVar
 import grpc
 
 from gesso.canvas.wire import OpenGroup
+from gesso.connection.arrival import Arrival
 from gesso.connection.backoff import backoff, jittered
 from gesso.connection.conversation import Conversation
 from gesso.connection.line import Line
@@ -50,15 +49,24 @@ CONVERSE_BYTES = 256 << 10
 _LEAVE_SECONDS = 1.0
 """How long a fork waits for calls of their own to end: while one is under way, gRPC cannot be forked."""
 
-End = Future[pb.WaitNodeResponse | pb.CallError]
-"""Where the end of a node arrives. Whoever lets go of it stops the wait."""
-
 Q = TypeVar("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 Q_contra = TypeVar("Q_contra", contravariant=True)
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
+
+
+class End(Arrival[pb.WaitNodeResponse | pb.CallError]):
+    """Where the end of a node arrives. Whoever lets go of it stops the wait."""
+
+    __slots__ = ()
+
+
+class Answer(Arrival[pb.SubmitCanvasResponse | pb.CallError]):
+    """Where the answer to a submission arrives."""
+
+    __slots__ = ()
 
 
 class Method(Protocol[Q_contra, R_co]):
@@ -122,10 +130,10 @@ class Coordinator:
     def keep(self, end: End) -> End:
         """Hold on to a wait until it is over, whoever else lets go of it."""
         self._kept.add(end)
-        end.add_done_callback(self._kept.discard)
+        end.when_done(lambda: self._kept.discard(end))
         return end
 
-    def ended(self, node_id: str, end: End | None, timeout: Timeout) -> pb.WaitNodeResponse:
+    def ended(self, node_id: str, end: End | None, deadline: Deadline) -> pb.WaitNodeResponse:
         """Return how a node ended, once it has.
 
         Args:
@@ -136,13 +144,13 @@ class Coordinator:
             NotFound: If there is no such node.
             GessoError: If the coordinator refused to wait.
         """
-        deadline = Deadline(timeout)
         attempt = 0
         while True:
-            try:
-                answer = (end or self.wait(node_id)).result(deadline.left())
-            except futures.TimeoutError:
-                raise TimeoutError(f"{node_id} did not end in time.") from None
+            awaited = end or self.wait(node_id)
+            if not awaited.wait(deadline.left()):
+                del awaited  # whoever keeps the error does not keep up the wait
+                raise TimeoutError(f"{node_id} did not end in time.")
+            answer = awaited.result()
             if isinstance(answer, pb.WaitNodeResponse):
                 return answer
             attempt += 1
@@ -261,15 +269,16 @@ class Coordinator:
     def _submit(
         self, request: pb.SubmitCanvasRequest, end: End | None, deadline: Deadline
     ) -> pb.SubmitCanvasResponse:
-        answer: Future[pb.SubmitCanvasResponse | pb.CallError] = Future()
+        answer = Answer()
         call_id = self._conversation.submit(request, answer, end)
         try:
-            result = answer.result(deadline.left())
-        except futures.TimeoutError:
-            raise self._no_answer() from None
+            answered = answer.wait(deadline.left())
         finally:
             if not answer.done():
                 self._conversation.drop(call_id)
+        if not answered:
+            raise self._no_answer()
+        result = answer.result()
         if isinstance(result, pb.CallError):
             raise from_call_error(result)
         return result

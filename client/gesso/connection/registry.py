@@ -33,10 +33,7 @@ class _Registry:
         # Of the processes that this one was forked from.
         self.inherited: list[object] = []
 
-    def get(self, address: str) -> Coordinator:
-        found = self.coordinators.get(address)
-        if found is not None:
-            return found
+    def enter(self, address: str) -> Coordinator:
         with self.lock:
             found = self.coordinators.get(address)
             if found is None:
@@ -100,7 +97,7 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 
 def shared(address: str) -> Coordinator:
     """Return this process's coordinator at `address`. Nothing is opened before it is asked something."""
-    return _registry.get(address)
+    return _registry.coordinators.get(address) or _registry.enter(address)
 
 
 def close(address: str) -> None:

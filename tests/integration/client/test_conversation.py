@@ -406,15 +406,16 @@ def test_results_that_are_held_are_waited_for_in_bounds(peer: Peer, app: App, ec
 
 
 def test_wait_given_up_is_stopped(peer: Peer, app: App, echo: Task[..., Any]) -> None:
-    """The coordinator is told when nobody waits any more."""
+    """The coordinator is told when nobody waits any more, also while the error is kept."""
     node_id = echo.delay(1).id
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError) as kept:
         app.AsyncResult(node_id).get(timeout=0.05)
 
     echo.delay(2)
 
     peer.until(lambda: node_id in peer.stopped)
     assert app.coordinator.unanswered_count() == 0
+    assert node_id in str(kept.value)
 
 
 def test_closing_fails_what_is_waited_for(peer: Peer, app: App, echo: Task[..., Any]) -> None:

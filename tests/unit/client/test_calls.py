@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from concurrent.futures import Future
 from typing import Any
 
 from gesso.connection import calls as module
+from gesso.connection.arrival import Arrival
 from gesso.connection.calls import Calls
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import node_pb2
@@ -45,11 +45,11 @@ def sent(calls: Calls) -> list[tuple[int, str | None]]:
 def test_everything_queued_goes_in_one_frame() -> None:
     """A frame is paid for once, whatever is in it."""
     calls = Calls()
-    ends = [Future[Any]() for _ in range(3)]
+    ends = [Arrival[Any]() for _ in range(3)]
 
     for end in ends:
         calls.wait("n", end)
-    calls.submit(request(), Future())
+    calls.submit(request(), Arrival())
 
     assert [method for _, method in sent(calls)] == ["submit", "wait", "wait", "wait"]
     assert sent(calls) == []
@@ -57,7 +57,7 @@ def test_everything_queued_goes_in_one_frame() -> None:
 
 def test_submission_that_waits_has_two_answers() -> None:
     """The acceptance and the end come one after the other, under one number."""
-    calls, answer, end = Calls(), Future[Any](), Future[Any]()
+    calls, answer, end = Calls(), Arrival[Any](), Arrival[Any]()
     call_id = calls.submit(request(), answer, end)
     frame = calls.frame()
 
@@ -73,7 +73,7 @@ def test_submission_that_waits_has_two_answers() -> None:
 
 def test_end_that_nobody_holds_is_stopped_and_forgotten() -> None:
     """Canvases that are sent and forgotten leave nothing behind."""
-    calls, answer, end = Calls(), Future[Any](), Future[Any]()
+    calls, answer, end = Calls(), Arrival[Any](), Arrival[Any]()
     call_id = calls.submit(request(), answer, end)
     calls.frame()
     apply(calls, submitted(call_id))
@@ -87,7 +87,7 @@ def test_end_that_nobody_holds_is_stopped_and_forgotten() -> None:
 
 def test_end_let_go_of_before_the_answer_is_stopped_after_it() -> None:
     """Losing interest in the end does not lose the acceptance."""
-    calls, answer, end = Calls(), Future[Any](), Future[Any]()
+    calls, answer, end = Calls(), Arrival[Any](), Arrival[Any]()
     call_id = calls.submit(request(), answer, end)
     calls.frame()
 
@@ -102,9 +102,9 @@ def test_end_let_go_of_before_the_answer_is_stopped_after_it() -> None:
 
 def test_what_is_unanswered_is_sent_again_as_it_now_stands() -> None:
     """On a new stream an accepted submission is a wait, and an unanswered one keeps its request id."""
-    calls, ends = Calls(), [Future[Any](), Future[Any]()]
-    first = calls.submit(request("a"), Future(), ends[0])
-    second = calls.submit(request("b"), Future(), ends[1])
+    calls, ends = Calls(), [Arrival[Any](), Arrival[Any]()]
+    first = calls.submit(request("a"), Arrival(), ends[0])
+    second = calls.submit(request("b"), Arrival(), ends[1])
     calls.frame()
     apply(calls, submitted(first))
 
@@ -124,7 +124,7 @@ def test_what_is_unanswered_is_sent_again_as_it_now_stands() -> None:
 
 def test_answer_from_the_stream_before_still_counts() -> None:
     """While a coordinator drains, the old stream may answer what is queued for the new one."""
-    calls, answer, end = Calls(), Future[Any](), Future[Any]()
+    calls, answer, end = Calls(), Arrival[Any](), Arrival[Any]()
     call_id = calls.submit(request(), answer, end)
     calls.frame()
     calls.restart()
@@ -140,11 +140,11 @@ def test_answer_from_the_stream_before_still_counts() -> None:
 def test_calls_under_way_stay_below_the_contracts_limit() -> None:
     """Whatever is asked, at most 1,000 calls are under way; the others follow as answers come."""
     calls = Calls()
-    ends = [Future[Any]() for _ in range(3_000)]
+    ends = [Arrival[Any]() for _ in range(3_000)]
     for end in ends[:1_500]:
         calls.wait("n", end)
     for end in ends[1_500:]:
-        calls.submit(request(), Future(), end)
+        calls.submit(request(), Arrival(), end)
 
     under_way = [call for call, _ in sent(calls)]
     while more := sent(calls):
@@ -161,8 +161,8 @@ def test_counts_survive_restarts_and_drops() -> None:
     """After any history the lanes are free again."""
     calls = Calls()
     for _ in range(5):
-        ends = [Future[Any]() for _ in range(600)]
-        ids = [calls.submit(request(), Future(), end) for end in ends]
+        ends = [Arrival[Any]() for _ in range(600)]
+        ids = [calls.submit(request(), Arrival(), end) for end in ends]
         while calls.frame() is not None:
             pass
         apply(calls, *(submitted(call_id) for call_id in ids[:100]))
@@ -182,7 +182,7 @@ def test_counts_survive_restarts_and_drops() -> None:
 def test_dropped_submission_is_not_sent_again() -> None:
     """Who gave up is not surprised by a late submission on another stream."""
     calls = Calls()
-    call_id = calls.submit(request(), Future())
+    call_id = calls.submit(request(), Arrival())
     calls.frame()
 
     calls.drop(call_id)
@@ -193,7 +193,7 @@ def test_dropped_submission_is_not_sent_again() -> None:
 
 def test_failing_all_answers_each() -> None:
     """A refusal of the whole conversation reaches every caller."""
-    calls, answer, end = Calls(), Future[Any](), Future[Any]()
+    calls, answer, end = Calls(), Arrival[Any](), Arrival[Any]()
     calls.submit(request(), answer)
     calls.wait("n", end)
 

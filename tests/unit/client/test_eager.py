@@ -404,3 +404,13 @@ def test_values_pass_through_their_codec(tasks: Tasks) -> None:
 
     assert shape.apply(((1, 2),)).get() == ["list", [1, 2]]
     assert odd.apply().state == "FAILURE"
+
+
+def test_looking_at_a_result_looks_for_no_coordinator(tasks: Tasks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it is here: where a coordinator is, is settled when one is first asked."""
+    result = tasks.s("add", 1, 2).apply()
+    assert (result.get(), result.state, result.ready()) == (3, "SUCCESS", True)
+
+    monkeypatch.setenv("GESSO_ADDRESS", "late.example:7365")
+
+    assert "late.example" in tasks.app.address
