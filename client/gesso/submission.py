@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from secrets import token_hex
+from os import urandom
 
 from gesso.canvas import Canvas, wire
 from gesso.canvas.sender import Route
@@ -13,7 +13,7 @@ from gesso.errors import InvalidCanvas
 from gesso.growing import read_ahead, split
 from gesso.publishing import publish
 from gesso.request import current_request
-from gesso.tracing import current_trace
+from gesso.tracing import UNTRACED, current_trace
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 
@@ -50,11 +50,14 @@ def submission(
         ValueError: If an option is out of bounds, or it is too deep.
         InvalidCanvas: If what cannot grow is too large for one message.
     """
-    message, opened = wire.encode_open(canvas, error_links_on_header=error_links_on_header, route=route)
+    request = pb.SubmitCanvasRequest()
+    message = request.canvas
+    opened = wire.encode_open(canvas, message, error_links_on_header=error_links_on_header, route=route)
     groups = read_ahead(message, opened) if opened else []
     if message.ByteSize() > REQUEST_BYTES - _ROOM_BYTES:
         groups += split(message)
-    return submission_of(message, deadline=deadline), groups
+    _complete(request, deadline)
+    return request, groups
 
 
 def submission_of(message: canvas_pb2.Canvas, *, deadline: Timeout = None) -> pb.SubmitCanvasRequest:
@@ -64,25 +67,28 @@ def submission_of(message: canvas_pb2.Canvas, *, deadline: Timeout = None) -> pb
         TypeError: If the deadline is no span.
         ValueError: If it is not positive.
     """
-    publish(message)
+    request = pb.SubmitCanvasRequest(canvas=message)
+    _complete(request, deadline)
+    return request
+
+
+def _complete(request: pb.SubmitCanvasRequest, deadline: Timeout) -> None:
+    """Write what a request has beside its canvas. Errors are those of `submission_of`."""
+    publish(request.canvas)
+    request.request_id = urandom(16).hex()
     trace = current_trace()
-    request = current_request.get()
-    made = pb.SubmitCanvasRequest(
-        canvas=message,
-        request_id=token_hex(16),
-        traceparent=trace.traceparent,
-        tracestate=trace.tracestate,
-        baggage=trace.baggage,
-        submitter_node_id=(request.node_id or "") if request is not None else "",
-    )
+    if trace is not UNTRACED:
+        request.traceparent, request.tracestate, request.baggage = trace
+    submitter = current_request.get()
+    if submitter is not None and submitter.node_id:
+        request.submitter_node_id = submitter.node_id
     if deadline is not None:
         if not seconds("deadline", deadline):
             raise ValueError("deadline= is more than 0 seconds.")
-        write_span("deadline", deadline, made.deadline)
-    size = made.ByteSize()
+        write_span("deadline", deadline, request.deadline)
+    size = request.ByteSize()
     if size > REQUEST_BYTES:
         raise InvalidCanvas(
             f"The canvas takes {size:,} bytes, and one message at most {REQUEST_BYTES:,}.",
             reason="PAYLOAD_TOO_LARGE",
         )
-    return made

@@ -136,7 +136,8 @@ class Task(Hooks, Generic[P, R]):
         Raises:
             TypeError: If the function does not take the arguments.
         """
-        return cast("AsyncResult[R]", self.signature(args, kwargs).apply_async(**options))
+        result: AsyncResult[R] = self.signature(args, kwargs).apply_async(**options)
+        return result
 
     def apply(
         self, args: Iterable[Any] | None = None, kwargs: Mapping[str, Any] | None = None, **options: Any

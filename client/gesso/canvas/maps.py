@@ -60,9 +60,9 @@ class OverItems(Signature[list[Any]]):
     def set_immutable(self, immutable: bool) -> None:  # noqa: FBT001 - Celery's
         """Do nothing: it takes nothing from the step before either way."""
 
-    def heads(self) -> Iterator[Canvas]:
-        """Yield nothing: its items are the arguments."""
-        return iter(())
+    def heads(self) -> Iterable[Canvas]:
+        """Return nothing: its items are the arguments."""
+        return ()
 
     def arguments(self, item: Any) -> tuple[Any, ...]:
         """Return what the task is called with for an item."""

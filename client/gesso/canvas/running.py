@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from gesso.canvas import current
@@ -98,8 +98,9 @@ class Running(ABC):
             TypeError: If a task does not take its arguments.
         """
         called = self.called(args, kwargs, options)
-        called.check_heads()
-        return called.app.apply(called, throw=throw)
+        app = called.app
+        called.check_heads(app)
+        return app.apply(called, throw=throw)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Submit it with more arguments; a signature is run in this process instead."""
@@ -118,19 +119,19 @@ class Running(ABC):
 
     def submit(self, *, wait: bool, deadline: Timeout = None) -> Any:
         """Send it as it is."""
-        self.check_heads()
-        return self.app.send(self, wait=wait, deadline=deadline)
+        app = self.app
+        self.check_heads(app)
+        return app.send(self, wait=wait, deadline=deadline)
 
-    def check_heads(self) -> None:
-        """Check the arguments of the first tasks, where these are local and ask for it.
+    def check_heads(self, app: Sender) -> None:
+        """Check the arguments of the first tasks, where `app` knows these and they ask for it.
 
         Raises:
             TypeError: If one does not take its arguments.
         """
-        app = self.app
         for head in self.heads():
             app.check_arguments(head.task, head.args, head.kwargs)
 
     @abstractmethod
-    def heads(self) -> Iterator[Running]:
-        """Yield the tasks that call-time arguments go to, as far as they are known."""
+    def heads(self) -> Iterable[Running]:
+        """Return the tasks that call-time arguments go to, as far as they are known."""

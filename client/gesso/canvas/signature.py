@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Protocol, Self, TypeVar, overload
 from uuid import uuid4
 
@@ -136,9 +136,9 @@ class Signature(Canvas, Generic[R]):
         """Return itself: a signature is one step."""
         return [self]
 
-    def heads(self) -> Iterator[Canvas]:
-        """Yield itself."""
-        yield self
+    def heads(self) -> Iterable[Canvas]:
+        """Return itself."""
+        return (self,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Run the task's function in this process and return its value."""

@@ -5,7 +5,7 @@ members, on a chain to its first step, on a chord to both header and body. The o
 groups stay with the group, so that what is sent stays linear in what was built.
 
     encode(canvas)              the whole message; lazy groups are read
-    encode_open(canvas)         the message without the members of lazy groups, and these one by one
+    encode_open(canvas, out)    the message without the members of lazy groups, and these one by one
     decode(message)             the canvas
 """
 
@@ -84,20 +84,23 @@ def encode(
 
 def encode_open(
     canvas: Canvas,
+    out: pb.Canvas,
     *,
     encoding: str = codec.DEFAULT,
     error_links_on_header: bool = False,
     route: Route | None = None,
-) -> tuple[pb.Canvas, list[OpenGroup]]:
-    """Return a canvas as a message in which lazy groups have no members, and those groups.
+) -> list[OpenGroup]:
+    """Write a canvas as a message in which lazy groups have no members, and return those groups.
 
     A lazy group that is a member of another lazy one, or of a link, is read and written whole.
     Otherwise as `encode`.
+
+    Args:
+        out: An empty message, which it is written to in place: putting it into another would copy it.
     """
-    message = pb.Canvas()
     opened: list[OpenGroup] = []
-    _Writer(encoding, error_links_on_header, opened, route).write(canvas, message, {}, _ROOT, 1)
-    return message, opened
+    _Writer(encoding, error_links_on_header, opened, route).write(canvas, out, {}, _ROOT, 1)
+    return opened
 
 
 class Children(Protocol):

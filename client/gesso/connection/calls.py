@@ -36,7 +36,7 @@ Call: TypeAlias = pb.ConverseRequest.Call
 
 
 class Promise(Protocol):
-    """Where an answer goes: `concurrent.futures.Future` and `asyncio.Future` both are one."""
+    """Where an answer goes: `Arrival` and `asyncio.Future` both are one."""
 
     def done(self) -> bool:
         """Return whether it has been given, or is not wanted any more."""
@@ -58,8 +58,8 @@ class _Submit:
     end: weakref.ref[Promise] | None
     sent: bool = False
 
-    def message(self, call_id: int) -> Call:
-        return Call(call_id=call_id, submit=self.request)
+    def write(self, out: Call) -> None:
+        out.submit.CopyFrom(self.request)
 
 
 @dataclass(slots=True)
@@ -69,8 +69,8 @@ class _Wait:
     asked: bool
     sent: bool = False
 
-    def message(self, call_id: int) -> Call:
-        return Call(call_id=call_id, wait=pb.WaitNodeRequest(node_id=self.node_id))
+    def write(self, out: Call) -> None:
+        out.wait.node_id = self.node_id
 
 
 class Calls:
@@ -133,15 +133,18 @@ class Calls:
     def frame(self) -> pb.ConverseRequest | None:
         """Return the next message to send; None when nothing may be sent now."""
         self._sweep()
+        if not self.queued:
+            return None
         frame = pb.ConverseRequest()
+        calls = frame.calls
         while self._stops:
-            frame.calls.append(Call(call_id=self._stops.popleft(), stop=pb.ConverseRequest.StopWaiting()))
+            calls.add(call_id=self._stops.popleft()).stop.SetInParent()
         size = 0
         while size < FRAME_BYTES and (call_id := self._turn()) is not None:
-            message = self._calls[call_id].message(call_id)
+            message = calls.add(call_id=call_id)
+            self._calls[call_id].write(message)
             size += message.ByteSize()
-            frame.calls.append(message)
-        return frame if frame.calls else None
+        return frame if calls else None
 
     def apply(self, response: pb.ConverseResponse) -> Settled:
         """Take the replies in, and return what they settle. Replies to calls unknown are passed over."""
@@ -235,35 +238,42 @@ class Calls:
         self._remove(reply.call_id)
         match reply.WhichOneof("result"):
             case "submitted":
-                settled.append((call.answer, reply.submitted))
-                self._await(reply, call)
+                submitted = reply.submitted
+                settled.append((call.answer, submitted))
+                self._await(reply.call_id, submitted, call)
             case "error":
                 settled.append((call.answer, reply.error))
             case _:
                 settled.append((call.answer, _unknown_reply()))
 
-    def _await(self, reply: pb.ConverseResponse.Reply, call: _Submit) -> None:
+    def _await(self, call_id: int, submitted: pb.SubmitCanvasResponse, call: _Submit) -> None:
         """Make a wait of a submission whose second reply is to come."""
-        if call.end is None or call.end() is None or not reply.submitted.HasField("last"):
+        if call.end is None or call.end() is None or not submitted.HasField("last"):
             if call.end is not None and call.sent:
-                self._stops.append(reply.call_id)
+                self._stops.append(call_id)
             return
-        node_id = reply.submitted.last.node_id
+        node_id = submitted.last.node_id
         if not call.sent:  # the answer came over the stream before, and this one does not know of it
-            self._queue_wait(reply.call_id, node_id, call.end)
+            self._queue_wait(call_id, node_id, call.end)
             return
-        self._calls[reply.call_id] = _Wait(node_id, call.end, asked=False, sent=True)
+        self._calls[call_id] = _Wait(node_id, call.end, asked=False, sent=True)
         self._awaited += 1
 
     def _end(self, reply: pb.ConverseResponse.Reply, call: _Wait, settled: Settled) -> None:
-        if reply.WhichOneof("result") == "submitted":
+        result = reply.WhichOneof("result")
+        if result == "submitted":
             return  # the first reply once more, from the stream before
         self._remove(reply.call_id)
         promise = call.end()
         if promise is None:
             return
-        known = {"ended": reply.ended, "error": reply.error}
-        settled.append((promise, known.get(reply.WhichOneof("result") or "", _unknown_reply())))
+        match result:
+            case "ended":
+                settled.append((promise, reply.ended))
+            case "error":
+                settled.append((promise, reply.error))
+            case _:
+                settled.append((promise, _unknown_reply()))
 
 
 def _unknown_reply() -> pb.CallError:

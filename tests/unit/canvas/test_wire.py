@@ -352,7 +352,8 @@ def test_open_groups_are_named_by_their_paths(
     build: Callable[[Iterator[Canvas]], Canvas], paths: list[str]
 ) -> None:
     """A group or chord that is still to be read is where the contract says it is."""
-    message, opened = encode_open(build(endless()))
+    message = pb.Canvas()
+    opened = encode_open(build(endless()), message)
 
     assert [one.path for one in opened] == paths
     assert message.ByteSize() < 100
@@ -364,7 +365,7 @@ def test_members_of_an_open_group_get_what_is_handed_down() -> None:
     made = chain(group(add(i) for i in range(2)), tsum()).set(queue="fast")
     made.stamp(mark=1)
 
-    _, (opened,) = encode_open(made)
+    (opened,) = encode_open(made, pb.Canvas())
 
     for member in opened.members:
         assert member.signature.options.queue == "fast"
@@ -380,7 +381,7 @@ def test_members_are_encoded_as_they_are_read() -> None:
             reads.append(number)
             yield group(add(i) for i in range(number))
 
-    _, (opened,) = encode_open(group(members()))
+    (opened,) = encode_open(group(members()), pb.Canvas())
 
     found = [(member.signature.args.data, list(reads)) for member in opened.members]
     assert found == [(b"[0]", [0, 1]), (b"[0]", [0, 1, 2]), (b"[1]", [0, 1, 2])]
@@ -391,7 +392,9 @@ def test_lazy_group_directly_inside_opens_the_group_around_it() -> None:
     inner = group((add(i) for i in range(2)), queue="fast")
     inner.link_error(mul())
 
-    message, (opened,) = encode_open(chain(add(9), group([add(8), inner, group(add(7), add(6))])))
+    message = pb.Canvas()
+    made = chain(add(9), group([add(8), inner, group(add(7), add(6))]))
+    (opened,) = encode_open(made, message)
     first, second, third, last = opened.members
 
     assert opened.path == "canvas.steps[1]"
