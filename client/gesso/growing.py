@@ -96,23 +96,21 @@ def _split(element: pb.Canvas, path: str) -> Iterator[OpenGroup]:
             yield from _split(element.body, f"{path}.body")
 
 
-def pieces(member: pb.Canvas) -> Iterator[tuple[pb.Canvas, int]]:
-    """Yield a member of a growing group with its size in bytes; of one too large that is a group, its members.
+def pieces(member: pb.Canvas) -> Iterable[tuple[pb.Canvas, int]]:
+    """Return a member of a growing group with its size in bytes; of one too large that is a group, its members.
 
     Raises:
         InvalidCanvas: If one is too large all the same.
     """
     size = member.ByteSize()
     if size <= MEMBER_BYTES:
-        yield member, size
-    elif _dissolves(member):
-        for each in _unrolled([member], []):
-            yield from pieces(each)
-    else:
-        raise InvalidCanvas(
-            f"A member of a group takes {size:,} bytes, and one message at most {MEMBER_BYTES:,} of it.",
-            reason="PAYLOAD_TOO_LARGE",
-        )
+        return ((member, size),)
+    if _dissolves(member):
+        return (piece for each in _unrolled([member], []) for piece in pieces(each))
+    raise InvalidCanvas(
+        f"A member of a group takes {size:,} bytes, and one message at most {MEMBER_BYTES:,} of it.",
+        reason="PAYLOAD_TOO_LARGE",
+    )
 
 
 def _unrolled(members: Iterable[pb.Canvas], links: list[pb.Canvas]) -> Iterator[pb.Canvas]:

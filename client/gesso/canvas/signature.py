@@ -85,7 +85,7 @@ class Signature(Canvas, Generic[R]):
         copied.task = self.task
         copied.args = self.args
         copied.kwargs = self.kwargs.copy()
-        copied.options = copied_options(self.options)
+        copied.options = copied_options(self.options) if self.options else {}
         copied.immutable = self.immutable
         copied.own_app = self.own_app
         return copied

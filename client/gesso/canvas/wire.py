@@ -135,7 +135,8 @@ class _Writer:
             raise ValueError(f"A canvas is at most {MAX_DEPTH} deep.")
         match canvas:
             case _ if type(canvas) is Signature:  # nearly all there are, and asking for the others takes time
-                self._signature(canvas, out.signature, self._merged(canvas.options, given))
+                own = canvas.options
+                self._signature(canvas, out.signature, self._merged(own, given) if given else own)
             case Chain():
                 self._chain(canvas, out, given, path, depth)
             case Group():
@@ -169,9 +170,11 @@ class _Writer:
             self._payload(sig, "kwargs", sig.kwargs, out.kwargs, options)
 
     def _payload(self, sig: Signature[Any], field: str, value: Any, out: Payload, options: Options) -> None:
-        encoding = options.get("serializer") or self._encoding
+        encoding, dump = self._encoding, self._dump
+        if options and (chosen := options.get("serializer")):
+            encoding, dump = chosen, codec.get(chosen).encode
         try:
-            out.data = (self._dump if encoding == self._encoding else codec.get(encoding).encode)(value)
+            out.data = dump(value)
         except codec.EncodeError as error:
             raise error.within(f"{sig.task}: {field}") from error
         if encoding != codec.DEFAULT:
@@ -220,7 +223,7 @@ class _Writer:
         members = group.tasks
         paths = f"{path}.{field}" if self._opened is not None else ""
         for index, member in enumerate(members.stream() if isinstance(members, Lazy) else members):
-            inside = f"{paths}[{index}]" if paths else ""
+            inside = f"{paths}[{index}]" if paths and type(member) is not Signature else ""
             self.write(member, out.add(), options, inside, depth + 1)
 
     def _read(self, group: Group, options: Options, depth: int) -> Iterator[pb.Canvas]:

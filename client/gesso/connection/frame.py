@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from google.protobuf.internal.containers import RepeatedCompositeFieldContainer
+
 from gesso.v1 import canvas_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
 
@@ -20,6 +22,8 @@ class Frame:
     def __init__(self, most: int = _MEMBER_COUNT) -> None:
         self._most = most
         self.message = pb.StreamCanvasRequest()
+        self._members: RepeatedCompositeFieldContainer[canvas_pb2.Canvas] | None = None  # of the last growth
+        self._number = -1  # of its group
         self._size = 0
         self._count = 0
 
@@ -28,11 +32,13 @@ class Frame:
 
     def takes(self, size: int) -> bool:
         """Return whether there is room for a member of so many bytes."""
-        return not self or (self._size + size <= _FRAME_BYTES and self._count < self._most)
+        return not self._count or (self._size + size <= _FRAME_BYTES and self._count < self._most)
 
     def add(self, number: int, member: canvas_pb2.Canvas, size: int) -> None:
         """Add a member, of `size` bytes, of a group, which goes by its number."""
-        self._growth(number).members.append(member)
+        if self._members is None or number != self._number:
+            self._number, self._members = number, self._growth(number).members
+        self._members.append(member)
         self._size += size
         self._count += 1
 

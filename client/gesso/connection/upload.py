@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import queue
+import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 
 import grpc
@@ -23,7 +23,7 @@ QUEUE_COUNT = 2_000
 """Members that may wait to be sent. A generator that is faster waits."""
 
 _LOOK_SECONDS = 1.0
-"""How often a reader that waits for room looks whether the coordinator has refused the canvas."""
+"""How often a reader that waits for room looks by itself."""
 
 
 class _Member(NamedTuple):
@@ -49,7 +49,9 @@ class Upload:
         start.request_id = ""
         self._first = pb.StreamCanvasRequest(start=start, open_paths=[group.path for group in groups])
         self._groups = groups
-        self._queue: queue.Queue[_Member | None] = queue.Queue(QUEUE_COUNT)
+        self._queue: queue.SimpleQueue[_Member | None] = queue.SimpleQueue()
+        self._room = threading.Event()  # some was made since it was last cleared, or the call is over
+        self._over = False
 
     def send(self, line: Line) -> pb.StreamCanvasResponse:
         """Read the groups' members, send them, and return the answer.
@@ -60,6 +62,7 @@ class Upload:
         """
         with line.service() as service:
             call = service.StreamCanvas.future(self._requests())
+        call.add_done_callback(self._end)
         try:
             for number, group in enumerate(self._groups):
                 for member in group.members:
@@ -74,29 +77,29 @@ class Upload:
             call.cancel()
             raise
         finally:
-            self._release()
+            self._queue.put(None)  # lets go of the thread in which gRPC asks for requests
         return answer
 
-    def _release(self) -> None:
-        """Let go of the thread in which gRPC asks for requests; it may wait for one that will not come."""
-        with suppress(queue.Full):  # then it does not wait
-            self._queue.put_nowait(None)
+    def _end(self, _: object) -> None:
+        self._over = True
+        self._room.set()
 
     def _put(self, item: _Member | None, call: grpc.Future[pb.StreamCanvasResponse]) -> None:
-        while True:
-            if call.done():
-                call.result()  # raises what it was refused with
-            try:
-                self._queue.put(item, timeout=_LOOK_SECONDS)
-            except queue.Full:
-                continue
-            return
+        while not self._over:
+            if self._queue.qsize() < QUEUE_COUNT:
+                self._queue.put(item)
+                return
+            self._room.clear()
+            if self._queue.qsize() >= QUEUE_COUNT and not self._over:
+                self._room.wait(_LOOK_SECONDS)
+        call.result()  # raises what it was refused with
 
     def _requests(self) -> Iterator[pb.StreamCanvasRequest]:
         yield self._first
         frame = Frame()
         while (item := self._queue.get()) is not None:
             if not frame.takes(item.size):
+                self._room.set()
                 yield frame.message
                 frame = Frame()
             if item.member is None:
@@ -104,6 +107,7 @@ class Upload:
             else:
                 frame.add(item.number, item.member, item.size)
             if self._queue.empty():
+                self._room.set()
                 yield frame.message
                 frame = Frame()
         if frame:
