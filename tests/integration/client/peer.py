@@ -16,8 +16,8 @@ from typing import Any, cast
 import grpc
 
 from gesso import codec
+from gesso.v1 import canvas_pb2, node_pb2, payload_pb2, task_error_pb2, value_item_pb2
 from gesso.v1 import coordinator_service_pb2 as pb
-from gesso.v1 import node_pb2, payload_pb2, task_error_pb2, value_item_pb2
 from gesso.v1.coordinator_service_pb2_grpc import add_CoordinatorServiceServicer_to_server
 
 Reply = pb.ConverseResponse.Reply
@@ -53,6 +53,9 @@ class Peer:
         self.unary_count = 0
         self.echo = False  # whether each task ends at once, with its first argument
         self.answering = True
+        self.taking = threading.Event()  # whether what is streamed is read
+        self.taking.set()
+        self.streamed: list[canvas_pb2.Canvas] = []  # members, as they arrived
         self.refusals: list[pb.CallError] = []  # for the next submissions
         self.aborts: list[grpc.StatusCode] = []  # for the next calls of their own
         self._server: grpc.Server | None = None
@@ -136,6 +139,17 @@ class Peer:
             self.changed.notify_all()
             return self._accept(request)
 
+    def StreamCanvas(  # noqa: N802
+        self, request_iterator: Iterable[pb.StreamCanvasRequest], context: Any
+    ) -> pb.StreamCanvasResponse:
+        """Take a group that grows."""
+        self._abort(context)
+        self.taking.wait()
+        for request in request_iterator:
+            self.streamed += [member for growth in request.growths for member in growth.members]
+        handle = node_pb2.Handle(node_id=f"{'0' * 32}-0", kind="KIND_JOIN", member_count=len(self.streamed))
+        return pb.StreamCanvasResponse(submitted=pb.SubmitCanvasResponse(canvas_id="0" * 32, last=handle))
+
     def GetNode(self, request: pb.GetNodeRequest, context: Any) -> pb.GetNodeResponse:  # noqa: N802
         """Return a node."""
         self._abort(context)
@@ -166,7 +180,7 @@ class Peer:
     def _unserved(self, _: Any, context: Any) -> Any:
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "not served")
 
-    StreamCanvas = GetCanvas = ListCanvases = WatchCanvases = CancelCanvas = _unserved
+    GetCanvas = ListCanvases = WatchCanvases = CancelCanvas = _unserved
     RetryCanvas = WaitNode = RevokeNodes = ForgetNode = _unserved
 
     # --- inside ------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import itertools
 import logging
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 import gesso
 from gesso import App, Task, group
 from gesso.canvas import set_current_app
+from gesso.errors import InvalidArgument
 from gesso.failure import to_task_error
 from gesso.v1 import coordinator_service_pb2 as pb
 from gesso.v1 import payload_pb2, task_error_pb2
@@ -357,6 +359,40 @@ def test_endless_draining_is_not_a_busy_loop(peer: Peer, echo: Task[..., Any]) -
 
 
 # --- refusals --------------------------------------------------------------------------------
+
+
+def test_generator_waits_for_a_coordinator_that_takes_nothing(peer: Peer, echo: Task[..., Any]) -> None:
+    """Only so many members are read ahead of what is sent, and none is lost or comes out of turn."""
+    count, quiet = 0, threading.Event()
+
+    def members() -> Iterator[Any]:
+        nonlocal count
+        while not quiet.is_set():
+            count += 1
+            yield echo.s(count)
+
+    peer.taking.clear()
+    sent = in_thread(lambda: group(members()).delay())
+    known, until = 0, time.monotonic() + 30
+    while count == 0 or count != known:
+        assert time.monotonic() < until, f"{count} members were read, and it goes on"
+        known = count
+        quiet.wait(0.3)
+    quiet.set()
+    peer.taking.set()
+
+    assert len(sent()) == count < 100_000
+    assert [member.signature.args.data for member in peer.streamed] == [
+        b"[%d]" % (number + 1) for number in range(count)
+    ]
+
+
+def test_refused_generator_is_not_read_on(peer: Peer, echo: Task[..., Any]) -> None:
+    """It is one without an end, so sending it would not come back."""
+    peer.aborts.append(grpc.StatusCode.INVALID_ARGUMENT)
+
+    with pytest.raises(InvalidArgument):
+        group(echo.s(number) for number in itertools.count()).delay()
 
 
 def test_refusal_is_raised_and_not_repeated(peer: Peer, echo: Task[..., Any]) -> None:
