@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 # In the order in which they use each other.
 _PARTS = (
-    "keys", "rows", "nodes", "log", "canvases", "choice", "queues", "ready", "templates", "turns", "members", "graph",
-    "joins", "limits", "dead", "call", "leases", "reports",
+    "builtins", "keys", "rows", "nodes", "log", "canvases", "choice", "queues", "ready", "templates", "turns", "members",
+    "graph", "joins", "limits", "dead", "call", "leases", "reports",
 )  # fmt: skip
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",
@@ -47,7 +47,8 @@ def library(bounds: Bounds = Bounds()) -> Library:  # noqa: B008  a value
     """Return the library of this version of the coordinator."""
     folder = files("gesso_server.store") / "scripts"
     texts = [(folder / "lib" / f"{part}.lua").read_text("utf-8") for part in _PARTS]
-    texts += [(folder / f"{name}.lua").read_text("utf-8") for name in _FUNCTIONS]
+    # What is local in a function's file is nobody else's: Lua has room for 200 locals in one scope.
+    texts += [f"do\n{(folder / f'{name}.lua').read_text('utf-8')}end" for name in _FUNCTIONS]
     body = "\n".join(texts)
     for field, number in bounds._asdict().items():
         body = body.replace(f"@{field.upper()}@", str(number))

@@ -37,7 +37,7 @@ redis.register_function{function_name = '@LIBRARY@_grow_stage', callback = funct
   local K, cid, fields = KEYS[1], ARGV[1], tonumber(ARGV[2])
   if redis.call('HGET', keys.meta(K, cid), 'state') ~= 'A' then return 0 end
   for i = 3, 2 + 2 * fields, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
-  if write_nodes(K, cid, ARGV, 3 + 2 * fields) then redis.call('HSET', keys.meta(K, cid), 'named', '1') end
+  if nodes.write(K, cid, ARGV, 3 + 2 * fields) then redis.call('HSET', keys.meta(K, cid), 'named', '1') end
   return 1
 end}
 

@@ -11,7 +11,7 @@ local function known_rerun(K, ns, request, digest)
   local first, content = string.match(known, '^(%x+) (%x+)$')
   if content ~= digest then return {'R'} end
   redis.call('SET', keys.rerun(K, ns, request), known, 'KEEPTTL')
-  return accepted(K, first) or nil
+  return canvases.accepted(K, first) or nil
 end
 
 -- G when there is no such canvas (any more), A when it has not ended, nil when it can be run again.
@@ -82,7 +82,7 @@ end}
 -- or {'L'} when what was staged is not there any more.
 redis.register_function{function_name = '@LIBRARY@_rerun_submit', callback = function(KEYS, ARGV)
   local K, cid, ns, old = KEYS[1], ARGV[1], ARGV[2], ARGV[6]
-  local answer = known_rerun(K, ns, ARGV[3], ARGV[4]) or accepted(K, cid) or unfit(K, old, ns)
+  local answer = known_rerun(K, ns, ARGV[3], ARGV[4]) or canvases.accepted(K, cid) or unfit(K, old, ns)
   if answer then return answer end
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + tonumber(ARGV[9]) > tonumber(ARGV[12]) then return {'F'} end
   if redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end

@@ -1,7 +1,5 @@
 -- standing: where tasks stand that have not ended, for people to see. Nothing here changes anything.
 
-do -- what is local here is nobody else's: a library has room for 200
-
 local MOST_NODES = 2000   -- that one call counts
 local MOST_ENTRIES = 1000 -- of a list, that one look for a node goes through
 local PER_NODE = 50       -- entries that are compared with a node at the cost of another node
@@ -160,5 +158,3 @@ redis.register_function{function_name = '@LIBRARY@_standing_limits', flags = {'n
   end
   return list
 end}
-
-end

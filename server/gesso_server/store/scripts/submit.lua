@@ -18,12 +18,6 @@
 --         {'F'} when the namespace has too much open already,
 --         {'L'} when parts that were staged are there no more.
 
--- The answer for a canvas that was accepted before, nil if there is none.
-local function accepted(K, cid)
-  local m = redis.call('HMGET', keys.meta(K, cid), 'last', 'kind', 'members', 'total', 'trace')
-  return m[4] and {'K', cid, m[1], m[2], m[3], m[4], m[5]}
-end
-
 redis.register_function{function_name = '@LIBRARY@_submit', callback = function(KEYS, ARGV)
   local K, cid, ns = KEYS[1], ARGV[1], ARGV[2]
   local call = call_state.begin(K, ARGV[5])
@@ -34,11 +28,11 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
       local first, digest = string.match(known, '^(%x+) (%x+)$')
       if digest ~= ARGV[4] then return {'R'} end
       redis.call('SET', request, known, 'KEEPTTL')
-      local again = accepted(K, first)
+      local again = canvases.accepted(K, first)
       if again then return again end
     end
   end
-  local again = accepted(K, cid)
+  local again = canvases.accepted(K, cid)
   if again then return again end
   local open = ARGV[7] + ARGV[17]
   if tonumber(redis.call('HGET', keys.load(K), ns) or '0') + open > tonumber(ARGV[27]) then return {'F'} end
@@ -52,7 +46,7 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   at = at + 2 * pairs_of_templates
   if stamps > 0 then redis.call('SADD', keys.stamps(K, cid), unpack(ARGV, at, at + stamps - 1)) end
   at = at + stamps
-  local named = write_nodes(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
+  local named = nodes.write(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
   local meta = keys.meta(K, cid)
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''
   local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'own', ARGV[7], 'total', ARGV[7], 'left', open, 'last', ARGV[8],

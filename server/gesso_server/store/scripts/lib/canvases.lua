@@ -73,6 +73,12 @@ function canvases.add(call, canvas, first, count)
   end
 end
 
+-- What `submit` answers for a canvas that was accepted before, nil if there is none.
+function canvases.accepted(K, cid)
+  local m = redis.call('HMGET', keys.meta(K, cid), 'last', 'kind', 'members', 'total', 'trace')
+  return m[4] and {'K', cid, m[1], m[2], m[3], m[4], m[5]}
+end
+
 -- Whether a node is one that took effect; what a task is to be replaced with is staged before that, and does not count. Of
 -- what was added, looks at RANGES_LOOKED_AT ranges from `from` on. Returns false and from where to go on when there are more.
 function canvases.took_effect(call, canvas, index, from)

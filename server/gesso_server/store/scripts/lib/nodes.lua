@@ -275,6 +275,39 @@ function nodes.flush(call)
   write_chunks(call, keys.results, call.results, same)
 end
 
+-- Write new nodes, given as triples as `stage` has them from args[from] on. Returns whether one of them goes by an id that the client chose.
+function nodes.write(K, cid, args, from)
+  local records, bodies, ids = {}, {}, {}
+  for i = from, #args, 3 do
+    local name, index = args[i], tonumber(args[i])
+    if not index then
+      local number, id = string.match(name, '^(%d+) (.+)$')
+      ids[#ids + 1], ids[#ids + 2] = number, id
+      name, index = number, tonumber(number)
+    end
+    local chunk = math.floor(index / CHUNK)
+    local list = records[chunk]
+    if not list then
+      list = {}
+      records[chunk] = list
+      bodies[chunk] = {}
+    end
+    list[#list + 1] = name
+    list[#list + 1] = args[i + 1]
+    if args[i + 2] ~= '' then
+      local texts = bodies[chunk]
+      texts[#texts + 1] = name
+      texts[#texts + 1] = args[i + 2]
+    end
+  end
+  for chunk, list in pairs(records) do redis.call('HSET', keys.nodes(K, cid, chunk), unpack(list)) end
+  for chunk, list in pairs(bodies) do
+    if #list > 0 then redis.call('HSET', keys.bodies(K, cid, chunk), unpack(list)) end
+  end
+  if #ids > 0 then redis.call('HSET', keys.ids(K, cid), unpack(ids)) end
+  return #ids > 0
+end
+
 -- Keep a node's outcome, written when the call ends.
 function nodes.put_result(call, cid, index, blob)
   local results = call.results[cid]
