@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 # In the order in which they use each other.
 _PARTS = (
-    "builtins", "keys", "rows", "nodes", "log", "canvases", "choice", "queues", "ready", "templates", "turns", "members",
-    "graph", "joins", "limits", "dead", "call", "leases", "reports",
+    "builtins", "keys", "rows", "nodes", "log", "canvases", "choice", "queues", "rings", "ready", "templates", "turns",
+    "members", "graph", "joins", "limits", "dead", "call", "leases", "reports",
 )  # fmt: skip
 _FUNCTIONS = (
     "stage", "submit", "exchange", "hello", "renew", "leave", "sweep", "watch", "look", "outcomes", "grow",

@@ -39,7 +39,7 @@ local function remove(call, cid)
   end
   for _, lane in ipairs(redis.call('HVALS', keys.lanes(call.K, cid))) do
     local prio, queue = string.match(lane, '^(%d)|([^|]*)')
-    if m[3] and not ready.drop(call, cid, m[3], queue, prio) then return false end -- what ended in its queue
+    if m[3] and not rings.drop(call, {key = keys.ready(call.K, cid, queue, prio)}, m[3], queue) then return false end -- what ended in its queue
   end
   for _, index in ipairs(redis.call('SMEMBERS', keys.extra(call.K, cid))) do
     redis.call('UNLINK', keys.arrivals(call.K, cid, index), keys.turns(call.K, cid, index))

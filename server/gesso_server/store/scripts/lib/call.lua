@@ -22,7 +22,7 @@ end
 function call_state.begin(K, caller)
   local coordinator, known = string.match(caller, '^(%S*) ?(%d*)$')
   return {K = K, coordinator = coordinator, known = tonumber(known) or 0, now = clock(K), budget = BUDGET, nodes = {}, dirty = {}, results = {},
-    canvases = {}, agenda = {}, left = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
+    canvases = {}, agenda = {}, left = {}, fresh = {}, pushed = {}, ends = {}, limits = {}, accounts = {}, messages = {},
     deliveries = {}, moved = 0, broken = {}, counts = {}, spans = {}, labels = {}, tally = {}, waits = {}, took = {}}
 end
 
@@ -80,6 +80,7 @@ function call_state.finish(call)
   graph.settle(call)
   dead.cancel_broken(call)
   limits.flush(call)
+  rings.write(call)
   queues.flush(call)
   nodes.flush(call)
   canvases.flush(call)

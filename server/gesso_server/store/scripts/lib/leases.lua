@@ -114,13 +114,18 @@ local function expired(call, canvas, node)
   return call.now > expires
 end
 
+-- Whether the session holds anything, before this call or by it.
+local function busy(call, session, granted)
+  if granted.busy == nil then granted.busy = redis.call('EXISTS', keys.held(call.K, session.id)) == 1 end
+  return granted.busy or #granted.items > 0
+end
+
 -- Grant up to `most` tasks of one canvas. Returns how many; stops the whole lease for a task that must be alone, and ends it
 -- with `granted.more` where it has looked at enough, or hands out enough.
-local function serve_canvas(call, session, canvas, queue, prio, most, granted)
-  local list = keys.ready(call.K, canvas.id, queue, prio)
-  local served = 0
+local function serve_canvas(call, session, ring, list, most, granted)
+  local canvas, queue, served = list.canvas, ring.queue, 0
   if canvas.state == 'C' then
-    granted.more = not ready.drop(call, canvas.id, canvas.ns, queue, prio)
+    granted.more = not rings.drop(call, list, canvas.ns, queue)
     return 0
   end
   while served < most and not granted.stop and not granted.more do
@@ -128,11 +133,9 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       granted.more = true
       break
     end
-    local entry = redis.call('LPOP', list)
+    local entry = rings.pop(list)
     if not entry then break end
-    local lane_id, first, count, stride, since = string.match(entry, '^(%d+):(%d+):(%d+):(%d+):(%d+)$')
-    first, count, stride = tonumber(first), tonumber(count), tonumber(stride)
-    local lane = canvases.lane(call, canvas, lane_id)
+    local lane = canvases.lane(call, canvas, entry.lane)
     local limit = granted.limited and limits.of(call, canvas, lane)
     if not granted.known[lane.task] then
       granted.known[lane.task] = redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task)
@@ -141,12 +144,12 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       ready.park(call, canvas, lane, entry)
       granted.scanned = granted.scanned + 1
     elseif limit and limits.room(call, limit, 1) == 0 then
-      limits.set_aside(call, limit, canvas, lane, entry, count)
-      queues.count(call, canvas.ns, queue, 'w', -count)
+      limits.set_aside(call, limit, canvas, lane, entry)
+      queues.count(call, canvas.ns, queue, 'w', -entry.count)
       granted.scanned = granted.scanned + 1
     else
       local room = limit and limits.room(call, limit, most - served) or most - served
-      local slice = nodes.run(first, count, stride, room)
+      local slice = nodes.run(entry.first, entry.count, entry.stride, room)
       nodes.prefetch(call, canvas.id, slice)
       local taken, begun = 0, 0
       granted.scanned = granted.scanned + #slice
@@ -155,15 +158,15 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
         if node and node.state == 'W' then
           local alone = node.crashes >= ALONE_AFTER
           if alone then granted.stop, granted.alone = true, canvas.id .. ':' .. index end
-          if alone and (granted.busy or #granted.items > 0) then
+          if alone and busy(call, session, granted) then
             granted.alone = '?'
             ready.leave_alone(call, canvas, queue, index)
           elseif expired(call, canvas, node) then
-            note_ready(canvas, node, since)
+            note_ready(canvas, node, entry.since)
             graph.finish(call, canvas, node, 'X')
           else
             if limit then limits.take(call, limit, canvas, node) end
-            grant(call, session, canvas, node, granted, since)
+            grant(call, session, canvas, node, granted, entry.since)
             served, begun = served + 1, begun + 1
           end
         end
@@ -172,12 +175,11 @@ local function serve_canvas(call, session, canvas, queue, prio, most, granted)
       end
       queues.count(call, canvas.ns, queue, 'w', -taken)
       if begun > 0 then
-        local waited = math.max(0, call.now - tonumber(since))
+        local waited = math.max(0, call.now - entry.since)
         call.waits[waited] = (call.waits[waited] or 0) + begun
       end
-      if taken < count then
-        redis.call('LPUSH', list, table.concat({lane_id, first + taken * stride, count - taken, stride, since}, ':'))
-      end
+      local _, rest = rings.split(entry, taken)
+      if rest then rings.put_back(list, rest) end
     end
   end
   return served
@@ -186,7 +188,7 @@ end
 -- Grant a task that is to run alone to a session that holds nothing. Returns how many tasks were granted.
 local function serve_alone(call, session, level, _, granted)
   local queue = level.queue
-  for _, field in ipairs((granted.busy or #granted.items > 0) and {} or ready.left_alone(call, session.ns, queue)) do
+  for _, field in ipairs(busy(call, session, granted) and {} or ready.left_alone(call, session.ns, queue)) do
     local canvas, node = leases.node_of(call, field)
     local lane = node and node.state == 'W' and canvases.lane(call, canvas, node.lane)
     if not lane or redis.call('SISMEMBER', keys.names(call.K, session.id), lane.task) == 1 then
@@ -195,7 +197,7 @@ local function serve_alone(call, session, level, _, granted)
       if lane and expired(call, canvas, node) then
         graph.finish(call, canvas, node, 'X')
       elseif limit and limits.room(call, limit, 1) == 0 then
-        limits.set_aside(call, limit, canvas, lane, ready.entry(call, node), 1)
+        limits.set_aside(call, limit, canvas, lane, ready.entry(call, node))
       elseif lane then
         if limit then limits.take(call, limit, canvas, node) end
         granted.stop, granted.alone = true, field
@@ -209,20 +211,17 @@ end
 
 -- Serve the canvases of one ring in turn. Returns how many tasks were granted.
 local function serve_ring(call, session, level, want, granted)
-  local queue, prio = level.queue, level.prio
-  local ring = keys.ring(call.K, session.ns, queue, prio)
-  local got, length = 0, redis.call('LLEN', ring)
+  local ring = rings.open(call, session.ns, level.queue, level.prio, level.stored)
+  local got, length = 0, rings.length(ring)
   while got < want and length > 0 and not granted.stop and not granted.more do
-    local quantum = math.ceil((want - got) / length)
-    local cid = redis.call('LPOP', ring)
-    local canvas = canvases.get(call, cid)
-    if canvas then
-      got = got + serve_canvas(call, session, canvas, queue, prio, quantum, granted)
-      if redis.call('EXISTS', keys.ready(call.K, cid, queue, prio)) == 1 then redis.call('RPUSH', ring, cid) end
+    local list = rings.next(call, ring)
+    if list.canvas then
+      got = got + serve_canvas(call, session, ring, list, math.ceil((want - got) / length), granted)
+      rings.again(ring, list)
     end
-    length = redis.call('LLEN', ring)
+    length = rings.length(ring)
   end
-  if length == 0 then redis.call('ZREM', keys.levels(call.K, session.ns, queue), prio) end
+  rings.close(call, ring)
   return got
 end
 
@@ -231,23 +230,26 @@ local function levels(call, session)
   local found, n = {}, #session.queues
   for i = 0, n - 1 do
     local queue = session.queues[(session.seq + i) % n + 1]
-    ready.unpark(call, session, queue)
-    for _, prio in ipairs(ready.levels(call, session.ns, queue)) do
-      found[#found + 1] = {queue = queue, prio = prio, rank = (tonumber(prio) or ALONE_RANK) * n + (n - i)}
+    local stored = ready.levels(call, session.ns, queue)
+    if stored then
+      ready.unpark(call, session, queue)
+      for at, prio in ipairs(rings.levels(call, session.ns, queue, stored)) do
+        found[#found + 1] = {queue = queue, prio = prio, stored = at <= #stored,
+          rank = (tonumber(prio) or ALONE_RANK) * n + (n - i)}
+      end
     end
   end
-  table.sort(found, function(a, b) return a.rank > b.rank end)
+  if #found > 1 then table.sort(found, function(a, b) return a.rank > b.rank end) end
   return found
 end
 
 -- Grant up to `want` tasks. Returns their assignments; `session.seq` is the call's already.
 function leases.lease(call, session, want)
-  local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false, busy = false,
+  local granted = {items = {}, fields = {}, held = {}, known = {}, stop = false,
     scanned = 0, bytes = 0, more = false, alone = '', limited = limits.exist(call)}
   local held = keys.held(call.K, session.id)
-  granted.busy = redis.call('EXISTS', held) == 1
-  if granted.busy and (session.alone == '?'
-    or (session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1)) then
+  if session.alone == '?' and busy(call, session, granted)
+    or (session.alone ~= '?' and session.alone ~= '' and redis.call('HEXISTS', held, session.alone) == 1) then
     granted.stop, granted.alone = true, session.alone
   end
   local got = 0
@@ -268,8 +270,9 @@ end
 
 -- Whether any of the session's queues still has work.
 function leases.more(call, session)
+  rings.write(call)
   for _, queue in ipairs(session.queues) do
-    if ready.levels(call, session.ns, queue)[1] then return 1 end
+    if next(ready.levels(call, session.ns, queue) or {}) then return 1 end
   end
   return 0
 end

@@ -113,18 +113,18 @@ function limits.take(call, name, canvas, node)
   node.permit, node.timing = true, 'p' .. node.timing
 end
 
-local function put_aside(call, account, canvas, lane, entry, count)
+local function put_aside(call, account, canvas, lane, entry)
   account.serial = account.serial + 1
   redis.call('ZADD', keys.aside(call.K, account.name), (9 - lane.prio) * BANDS + account.serial,
-    account.serial .. ' ' .. canvas.id .. ' ' .. lane.queue .. ' ' .. entry)
-  account.aside = account.aside + count
-  queues.count(call, canvas.ns, lane.queue, 'w', count)
+    account.serial .. ' ' .. canvas.id .. ' ' .. lane.queue .. ' ' .. rings.text(entry))
+  account.aside = account.aside + entry.count
+  queues.count(call, canvas.ns, lane.queue, 'w', entry.count)
 end
 
--- Set an entry of `count` tasks, which was taken out of its queue, aside until there are permits for it.
-function limits.set_aside(call, name, canvas, lane, entry, count)
+-- Set an entry, which was taken out of its queue, aside until there are permits for it.
+function limits.set_aside(call, name, canvas, lane, entry)
   local account = account_of(call, name)
-  put_aside(call, account, canvas, lane, entry, count)
+  put_aside(call, account, canvas, lane, entry)
   account.news = true
 end
 
@@ -159,27 +159,22 @@ local function release(call, account, most)
       account.aside = 0
       break
     end
-    local cid, queue, lane_id, first, count, stride, since =
-      string.match(text, '^%d+ (%x+) (%S+) (%d+):(%d+):(%d+):(%d+):(%d+)$')
+    local cid, queue, entry = string.match(text, '^%d+ (%x+) (%S+) (%S+)$')
     local canvas = canvases.get(call, cid)
-    count = tonumber(count)
-    account.aside, account.changed = math.max(account.aside - count, 0), true
-    queues.count(call, string.match(account.name, '^%Z*'), queue, 'w', -count)
+    entry = rings.parse(entry)
+    account.aside, account.changed = math.max(account.aside - entry.count, 0), true
+    queues.count(call, string.match(account.name, '^%Z*'), queue, 'w', -entry.count)
     if canvas and canvas.state ~= 'C' then
-      local part = math.min(count, share, most)
-      local lane = canvases.lane(call, canvas, lane_id)
-      moved[#moved + 1] = {canvas = canvas, lane = lane, count = part,
-        entry = table.concat({lane_id, first, part, stride, since}, ':')}
-      most = most - part
-      if part < count then
-        local rest = table.concat({lane_id, first + part * stride, count - part, stride, since}, ':')
-        put_aside(call, account, canvas, lane, rest, count - part)
-      end
+      local part, rest = rings.split(entry, math.min(entry.count, share, most))
+      local lane = canvases.lane(call, canvas, entry.lane)
+      moved[#moved + 1] = {canvas = canvas, lane = lane, entry = part}
+      most = most - part.count
+      if rest then put_aside(call, account, canvas, lane, rest) end
     end
   end
   call.moved = call.moved + #moved
   for i = #moved, 1, -1 do
-    ready.insert(call, moved[i].canvas, moved[i].lane, moved[i].entry, moved[i].count, 'LPUSH')
+    ready.insert(call, moved[i].canvas, moved[i].lane, moved[i].entry, true)
   end
 end
 

@@ -26,6 +26,17 @@ function queues.count(call, ns, queue, kind, n)
   call.counts[field] = (call.counts[field] or 0) + n
 end
 
+-- Let as many sessions that wait for work of a queue be woken as the call ends, if it has any then.
+function queues.wake(call, ns, queue, n)
+  local id = member(ns, queue)
+  local pushed = call.pushed[id]
+  if pushed then
+    pushed.count = pushed.count + n
+  else
+    call.pushed[id] = {ns = ns, queue = queue, count = n}
+  end
+end
+
 -- Count the tasks that sessions hold since this call, or not any more.
 local function count_held(call)
   for cid, dirty in pairs(call.dirty) do

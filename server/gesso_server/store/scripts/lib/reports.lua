@@ -31,7 +31,7 @@ local function requeue(call, canvas, node, delay)
   else
     node.state = 'W'
     nodes.touch(call, canvas.id, node)
-    ready.put(call, canvas, canvases.lane(call, canvas, node.lane), node.lane .. ':' .. node.index .. ':1:1', 1, 'RPUSH')
+    ready.push(call, canvas, node.lane, node.index, 1, 1)
   end
 end
 
