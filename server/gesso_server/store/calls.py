@@ -87,7 +87,7 @@ class Duties:
     wakes: list[Wake] = field(default_factory=list)
     ends: list[Ended] = field(default_factory=list)
     work: bool = False
-    """Whether the partition's work list has something left."""
+    """Whether the call has left something in the partition's work list."""
     news: list[AccountNews] = field(default_factory=list)
     deliveries: list[PermitDelivery] = field(default_factory=list)
     due_ms: int | None = None

@@ -47,22 +47,28 @@ def optional_number(text: bytes | None) -> int | None:
 
 
 def duties_of(reply: list[Any]) -> Duties:
-    """Read what a caller must see to."""
-    wakes, ends, work, news, deliveries, due, spans, number, back, deeds = reply
+    """Read what a caller must see to: `call_state.finish` in `scripts/lib/call.lua` has the letters."""
+    told: dict[bytes, Any] = {}
+    for letter, said in zip(reply[1::2], reply[2::2], strict=True):
+        told[letter] = told[letter] + said if letter in told else said
+    wakes, spans = told.get(b"w", ()), told.get(b"s", ())
     return Duties(
         [Wake(wakes[i].decode(), wakes[i + 1].decode(), wakes[i + 2]) for i in range(0, len(wakes), 3)],
-        [Ended(CanvasId(canvas_id.decode()), index, looked_node(node)) for canvas_id, index, node in ends],
-        bool(work),
-        [AccountNews(name.decode(), *counts) for name, *counts in news],
-        [PermitDelivery(name.decode(), *counts) for name, *counts in deliveries],
-        None if due < 0 else due,
+        [
+            Ended(CanvasId(canvas_id.decode()), index, looked_node(node))
+            for canvas_id, index, node in told.get(b"e", ())
+        ],
+        b"l" in told,
+        [AccountNews(name.decode(), *counts) for name, *counts in told.get(b"a", ())],
+        [PermitDelivery(name.decode(), *counts) for name, *counts in told.get(b"h", ())],
+        told.get(b"t"),
         [
             (CanvasId(spans[i].decode()), list(map(int, spans[i + 1].split())))
             for i in range(0, len(spans), 2)
         ],
-        number,
-        bool(back),
-        Deeds(*deeds),
+        reply[0],
+        b"b" in told,
+        Deeds(told.get(b"d", ()), told.get(b"q", ()), told.get(b"o", ())),
     )
 
 

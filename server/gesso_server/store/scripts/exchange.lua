@@ -58,7 +58,6 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
     redis.call('HDEL', keys.held(call.K, sid), unpack(freed, from, math.min(from + 999, #freed)))
   end
   graph.settle(call)
-  local status, items, more = leases.serve(call, sid, epoch, seq, want, ARGV[7] == '1')
-  if #freed > 0 and status ~= 'U' then redis.call('HINCRBY', keys.session(call.K, sid), 'done', #freed) end
+  local status, items, more = leases.serve(call, sid, epoch, seq, want, ARGV[7] == '1', #freed)
   return {status, table.concat(answers), items, leases.contexts(call, items), more, call_state.finish(call)}
 end}

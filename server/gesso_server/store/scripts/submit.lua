@@ -41,13 +41,18 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   local staged = (#ARGV - at - 2 * pairs_of_templates - stamps + 1) / 3 < tonumber(ARGV[7])
   -- Parts are staged and removed from the first node on.
   if staged and redis.call('HEXISTS', keys.nodes(K, cid, 0), 0) == 0 then return {'L'} end
-  for i = 1, lanes do redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[29 + i]) end
+  local lane_texts = {}
+  for i = 1, lanes do
+    redis.call('HSET', keys.lanes(K, cid), i - 1, ARGV[29 + i])
+    lane_texts[tostring(i - 1)] = ARGV[29 + i]
+  end
   for i = at, at + 2 * pairs_of_templates - 1, 2 do redis.call('HSET', keys.templates(K, cid), ARGV[i], ARGV[i + 1]) end
   at = at + 2 * pairs_of_templates
   if stamps > 0 then redis.call('SADD', keys.stamps(K, cid), unpack(ARGV, at, at + stamps - 1)) end
   at = at + stamps
   local named = nodes.write(K, cid, ARGV, at) or (staged and redis.call('EXISTS', keys.ids(K, cid)) == 1)
   local meta = keys.meta(K, cid)
+  if not staged then nodes.know(call, cid, ARGV, at) end
   local watched = ARGV[6] == '1' and ARGV[8] ~= ''
   local fields = {'ns', ns, 'state', 'A', 'n', ARGV[7], 'own', ARGV[7], 'total', ARGV[7], 'left', open, 'last', ARGV[8],
     'kind', ARGV[9], 'members', ARGV[10], 'created', string.format('%d', call.now), 'trace', ARGV[11], 'ttl', ARGV[15],
@@ -78,7 +83,8 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   if staged then redis.call('ZREM', keys.staging(K), cid) end
   if ARGV[3] ~= '' then redis.call('SET', request, cid .. ' ' .. ARGV[4], 'PX', ARGV[16]) end
   local canvas = canvases.new(call, {id = cid, ns = ns, state = 'A', created = call.now, watched = watched,
-    trace = ARGV[11], tracestate = ARGV[12], root = ARGV[13], named = named})
+    trace = ARGV[11], tracestate = ARGV[12], root = ARGV[13], named = named,
+    lane_texts = lane_texts})
   if ARGV[7] == '0' then
     redis.call('HSET', meta, 'state', 'S', 'finished', call.now)
     redis.call('ZADD', keys.ended(K), call.now + tonumber(ARGV[15]), cid)
@@ -89,6 +95,6 @@ redis.register_function{function_name = '@LIBRARY@_submit', callback = function(
   call.nonce = ARGV[24]
   graph.settle(call)
   local status, items, more =
-    leases.serve(call, ARGV[21], tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[25]), ARGV[26] == '1')
+    leases.serve(call, ARGV[21], tonumber(ARGV[22]), tonumber(ARGV[23]), tonumber(ARGV[25]), ARGV[26] == '1', 0)
   return {'N', call_state.finish(call), status, items, leases.contexts(call, items), more}
 end}

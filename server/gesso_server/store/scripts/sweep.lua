@@ -156,10 +156,7 @@ redis.register_function{function_name = '@LIBRARY@_sweep', flags = {'allow-oom'}
   for i = 4, #ARGV, 2 do
     redis.call('SADD', keys.idle(K, ARGV[i], ARGV[i + 1]), call.coordinator)
     if ready.any(call, ARGV[i], ARGV[i + 1]) then
-      local wakes = own[1]
-      wakes[#wakes + 1] = ARGV[i]
-      wakes[#wakes + 1] = ARGV[i + 1]
-      wakes[#wakes + 1] = 1000
+      own[#own + 1], own[#own + 2] = 'w', {ARGV[i], ARGV[i + 1], 1000}
     end
   end
   local wait = -1

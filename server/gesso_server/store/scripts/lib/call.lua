@@ -31,15 +31,6 @@ end
 -- lapse (a session whose lease in the partition ended).
 function call_state.tell(call, what, n) call.tally[what] = (call.tally[what] or 0) + n end
 
-local function pairs_of(numbers)
-  local flat = {}
-  for key, n in pairs(numbers) do
-    flat[#flat + 1] = key
-    flat[#flat + 1] = n
-  end
-  return flat
-end
-
 -- Count the call. One that was answered was counted, so the count is behind what the coordinator knows only if the store has
 -- forgotten something that it had acknowledged. Returns the count, and 1 if that is so, else 0; the next call is
 -- told nothing of it.
@@ -69,13 +60,37 @@ local function spans(call)
   return flat
 end
 
--- Follow the graph and write everything. Returns what the caller must see to: its own wake-ups (namespace, queue,
--- count, ...), the nodes whose end its clients wait for (canvas, index, node as nodes.described has it), 1 if work is left in the list,
--- what accounts say to the homes of their limits (name, epoch, version, granted, back, unused, want), what homes say to accounts (name,
--- partition, epoch, granted, version heard), in how many ms something is due that this call has set, -1 for nothing, whose
--- spans are to be told (canvas, indexes separated by spaces); the number of the call, and 1 if the store has gone back;
--- for metrics what it did (a word as call_state.tell has it, how often, ...), how long what it granted had waited (ms, how
--- many tasks, ...), and how long canvases took that it ended (ms).
+-- Add something to what a call answers, unless it is empty.
+local function say(own, letter, list)
+  if #list == 0 then return end
+  own[#own + 1] = letter
+  own[#own + 1] = list
+end
+
+-- Add numbers by name, as a flat list.
+local function say_pairs(own, letter, numbers)
+  local flat = {}
+  for key, n in pairs(numbers) do
+    flat[#flat + 1] = key
+    flat[#flat + 1] = n
+  end
+  say(own, letter, flat)
+end
+
+-- Follow the graph and write everything. Returns what the caller must see to: the number of the call, then for each
+-- thing that there is to tell a letter and the thing:
+--   w  its own wake-ups: namespace, queue, count, ...; there may be several of this letter
+--   e  the nodes whose end its clients wait for: each {canvas, index, node as nodes.described has it}
+--   l  1: this call has left work in the list, for the next sweep
+--   a  what accounts say to the homes of their limits: each {name, epoch, version, granted, back, unused, want}
+--   h  what homes say to accounts: each {name, partition, epoch, granted, version heard}
+--   t  in how many ms something is due that this call has set
+--   s  whose spans are to be told: canvas, indexes separated by spaces, ...
+--   b  1: the store has gone back
+--   and for metrics
+--   d  what it did: a word as call_state.tell has it, how often, ...
+--   q  how long what it granted had waited: ms, how many tasks, ...
+--   o  how long canvases took that it ended: ms, ...
 function call_state.finish(call)
   graph.settle(call)
   dead.cancel_broken(call)
@@ -85,7 +100,17 @@ function call_state.finish(call)
   nodes.flush(call)
   canvases.flush(call)
   local number, back = count(call)
-  return {ready.wake(call), call.ends, redis.call('EXISTS', keys.work(call.K)), call.messages, call.deliveries,
-    call.due and math.max(0, call.due - call.now) or -1, spans(call), number, back,
-    {pairs_of(call.tally), pairs_of(call.waits), call.took}}
+  local own = {number}
+  say(own, 'w', ready.wake(call))
+  say(own, 'e', call.ends)
+  if call.left_work then own[#own + 1], own[#own + 2] = 'l', 1 end
+  say(own, 'a', call.messages)
+  say(own, 'h', call.deliveries)
+  if call.due then own[#own + 1], own[#own + 2] = 't', math.max(0, call.due - call.now) end
+  if back == 1 then own[#own + 1], own[#own + 2] = 'b', 1 end
+  say(own, 's', spans(call))
+  say_pairs(own, 'd', call.tally)
+  say_pairs(own, 'q', call.waits)
+  say(own, 'o', call.took)
+  return own
 end

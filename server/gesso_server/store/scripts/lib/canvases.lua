@@ -44,13 +44,13 @@ function canvases.age(call, canvas)
   return canvas.age
 end
 
--- A lane: {prio, queue, timed, key, task}; an empty key means the task's name.
+-- A lane: {text, prio, queue, timed, key, task}; an empty key means the task's name.
 function canvases.lane(call, canvas, id)
   local lane = canvas.lanes[id]
   if not lane then
-    local text = redis.call('HGET', keys.lanes(call.K, canvas.id), id)
+    local text = canvas.lane_texts and canvas.lane_texts[id] or redis.call('HGET', keys.lanes(call.K, canvas.id), id)
     local prio, queue, timed, key, task = string.match(text, '^(%d)|([^|]*)|([^|]*)|([^|]*)|(.*)$')
-    lane = {prio = prio, queue = queue, timed = timed == 't', key = key, task = task}
+    lane = {text = text, prio = prio, queue = queue, timed = timed == 't', key = key, task = task}
     canvas.lanes[id] = lane
   end
   return lane
@@ -120,7 +120,10 @@ function canvases.forget(call, cid)
     if from then redis.call('HSET', results, index, '') else redis.call('HDEL', results, index) end
     call.budget = call.budget - 1
   end
-  if redis.call('EXISTS', key) == 1 then redis.call('RPUSH', keys.work(call.K), 'forget ' .. cid .. ' ') end
+  if redis.call('EXISTS', key) == 1 then
+    redis.call('RPUSH', keys.work(call.K), 'forget ' .. cid .. ' ')
+    call.left_work = true
+  end
 end
 
 -- Whether any canvas of this call waits to be told of.
@@ -136,7 +139,7 @@ local function tell(call, canvas)
       if coordinators then
         for coordinator in string.gmatch(coordinators, '[^,]+') do
           if coordinator == call.coordinator then
-            call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas, part[i])}
+            call.ends[#call.ends + 1] = {canvas.id, part[i], nodes.described(call.K, canvas, part[i], call)}
           else
             redis.call('SPUBLISH', keys.channel(call.K, coordinator), 'end ' .. canvas.id .. ' ' .. part[i])
           end

@@ -452,6 +452,7 @@ function graph.settle(call)
   call.agenda = {}
   for from = 1, #call.left, 1000 do
     redis.call('RPUSH', keys.work(call.K), unpack(call.left, from, math.min(from + 999, #call.left)))
+    call.left_work = true
   end
   call.left = {}
 end

@@ -20,12 +20,12 @@ local MOST_BYTES = 1048576 -- of bodies and inputs that one lease hands out, unl
 
 -- The session, or nil if it is unknown (never said hello here, or its lease ended).
 function leases.session(call, sid)
-  local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants', 'alone')
+  local s = redis.call('HMGET', keys.session(call.K, sid), 'epoch', 'seq', 'num', 'ns', 'queues', 'grants', 'alone', 'done')
   if not s[1] then return nil end
   local names = {}
   for queue in string.gmatch(s[5], '[^ ]+') do names[#names + 1] = queue end
   return {id = sid, epoch = tonumber(s[1]), seq = tonumber(s[2]), num = s[3], ns = s[4], queues = names, grants = s[6] or '',
-    alone = s[7] or ''}
+    alone = s[7] or '', done = tonumber(s[8] or 0)}
 end
 
 -- Count a session for its queues (n = 1), or not any more (-1). Without `ns` there is none.
@@ -263,8 +263,9 @@ function leases.lease(call, session, want)
   if #granted.items > 0 then call_state.tell(call, 'grant', #granted.items) end
   call.short = got < want and not granted.stop and not granted.more
   if #granted.held > 0 then redis.call('HSET', held, unpack(granted.held)) end
-  redis.call('HSET', keys.session(call.K, session.id), 'seq', session.seq, 'grants', table.concat(granted.fields, ' '),
-    'alone', granted.alone)
+  local fields = {'seq', session.seq, 'grants', table.concat(granted.fields, ' '), 'done', session.done}
+  if granted.alone ~= session.alone then fields[7], fields[8] = 'alone', granted.alone end
+  redis.call('HSET', keys.session(call.K, session.id), unpack(fields))
   return granted.items, granted.more
 end
 
@@ -314,14 +315,18 @@ end
 
 -- Serve a session's call: grant it up to `want` tasks, for a repeated seq what it was granted, and for one before the
 -- last, a copy that was under way for long, nothing: nobody would learn of it. Returns the status (O, E for an older
--- epoch, U for an unknown session), the assignments, and 1 if the session's queues still have work.
-function leases.serve(call, sid, epoch, seq, want, others_idle)
+-- epoch, U for an unknown session), the assignments, and 1 if the session's queues still have work. `done` is how many outcomes
+-- that counted the call has reported for it.
+function leases.serve(call, sid, epoch, seq, want, others_idle, done)
   local session = leases.session(call, sid)
   if not session then return 'U', {}, 0 end
+  if done > 0 and (session.epoch ~= epoch or seq <= session.seq) then
+    redis.call('HINCRBY', keys.session(call.K, sid), 'done', done)
+  end
   if session.epoch ~= epoch then return 'E', {}, 0 end
   if seq < session.seq then return 'O', {}, 0 end
   if session.seq == seq then return 'O', leases.again(call, session), leases.more(call, session) end
-  session.seq = seq
+  session.seq, session.done = seq, session.done + done
   local items, scanning = leases.lease(call, session, want)
   if scanning then return 'O', items, 1 end
   if #items < want then

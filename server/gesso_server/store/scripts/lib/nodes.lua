@@ -139,7 +139,8 @@ local function encode(node)
       d = d .. ',-,-,' .. node.start
     end
   end
-  return node.state .. d .. '/' .. static_of(node)
+  node.text = node.state .. d .. '/' .. static_of(node)
+  return node.text
 end
 
 -- A node's index as text, made once in a call.
@@ -183,6 +184,20 @@ local function readable(call, cid, index, text)
   return node
 end
 
+-- Let the call know the nodes of a canvas that it was given as triples from args[from] on, the first one's index being 0:
+-- they are not read back.
+function nodes.know(call, cid, args, from) call.given = {cid = cid, args = args, from = from} end
+
+-- Record and body of a task that the call was given; nil for others.
+local function given(call, cid, index)
+  local known = call.given
+  if not known or known.cid ~= cid then return nil end
+  local at = known.from + 3 * index
+  local record = known.args[at] == nodes.label(call, index) and known.args[at + 1]
+  if not record or string.find(record, '/J', 1, true) then return nil end
+  return record, known.args[at + 2]
+end
+
 -- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
 function nodes.prefetch(call, cid, indexes)
   local cache = call.nodes[cid]
@@ -192,7 +207,10 @@ function nodes.prefetch(call, cid, indexes)
   end
   local wanted, labels = {}, {}
   for _, index in ipairs(indexes) do
-    if cache[index] == nil then
+    local text = call.given and cache[index] == nil and given(call, cid, index)
+    if text then
+      cache[index] = readable(call, cid, index, text)
+    elseif cache[index] == nil then
       local chunk = math.floor(index / CHUNK)
       local list = wanted[chunk]
       if not list then
@@ -327,7 +345,13 @@ function nodes.outcome(K, cid, index, state)
 end
 
 -- The body of a node, '' if it has none.
-function nodes.body(call, cid, index) return kept(call.K, cid, keys.bodies, index) end
+function nodes.body(call, cid, index)
+  if call.given then
+    local _, body = given(call, cid, index)
+    if body then return body end
+  end
+  return kept(call.K, cid, keys.bodies, index)
+end
 
 -- The outcome of a node, or '' if it has none. '\\0' and an index stand for the value of that node.
 function nodes.result(call, cid, index)
@@ -359,18 +383,21 @@ end
 
 -- A node as `look` and `watch` return it: {record, body, its outcome or '', the record of its cause or '',
 -- the outcome of its cause or '', lane text, ids as nodes.names has them, of its cause too, the deadline in ms that ended it
--- or '', the name of the worker that holds it or ''}. `canvas` has an id and `named`.
-function nodes.described(K, canvas, index)
+-- or '', the name of the worker that holds it or ''}. `canvas` has an id and `named`. A call that has just written the node may
+-- be given, and `index` as a number: what it has in memory is not read again.
+function nodes.described(K, canvas, index, call)
   local cid = canvas.id
   local chunk = math.floor(tonumber(index) / CHUNK)
-  local record = redis.call('HGET', keys.nodes(K, cid, chunk), index)
+  local written = call and call.dirty[cid] and call.dirty[cid][index]
+  local record = written and written.text or redis.call('HGET', keys.nodes(K, cid, chunk), index)
   if not record then return {} end
   local ok, node = pcall(decode, tonumber(index), record)
   if not ok then
     record = unreadable(K, cid, index) -- until something sets it aside
     node = decode(tonumber(index), record)
   end
-  local outcome = nodes.outcome(K, cid, index, node.state)
+  local results = call and call.results[cid]
+  local outcome = results and results[index] or nodes.outcome(K, cid, index, node.state)
   local origin, cause, source = '', '', nil
   if FINAL[node.state] and node.cause ~= '-' then
     source = string.match(node.cause, '%d+')
@@ -379,7 +406,8 @@ function nodes.described(K, canvas, index)
     cause = nodes.outcome(K, cid, source, string.sub(origin, 1, 1))
   end
   local overdue = node.state == 'C' and redis.call('HGET', keys.meta(K, cid), 'overdue')
-  local lane = node.lane and redis.call('HGET', keys.lanes(K, cid), node.lane) or ''
+  local lane = node.lane and (call and canvas.lanes[node.lane] and canvas.lanes[node.lane].text
+    or redis.call('HGET', keys.lanes(K, cid), node.lane)) or ''
   local body = kept(K, cid, keys.bodies, index)
   local names = canvas.named and nodes.names(K, cid, body, node.timing, source) or ''
   local holder = HELD[node.state] and redis.call('HGET', keys.numbers(K), node.session)
