@@ -14,13 +14,6 @@
 --   more         1 if the session's queues still have work
 --   own          what the caller must see to, see lib/call.lua
 
-local function quadruples(args, from, count, apply)
-  for i = from, from + 4 * count - 1, 4 do
-    apply(args[i], tonumber(args[i + 1]), tonumber(args[i + 2]), args[i + 3])
-  end
-  return from + 4 * count
-end
-
 -- Read all nodes that the frame speaks of, chunk by chunk.
 local function prefetch(call, args, from, step)
   local wanted = {}
@@ -40,13 +33,14 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
   call.nonce = ARGV[4]
   local sid, epoch, seq, want = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[6])
   local answers = {}
-  local at = quadruples(ARGV, 10, tonumber(ARGV[8]), function(...)
-    answers[#answers + 1] = reports.started(call, sid, ...)
-  end)
-  at = quadruples(ARGV, at, tonumber(ARGV[9]), function(...)
-    answers[#answers + 1] = reports.returned(call, sid, ...)
-  end)
-  prefetch(call, ARGV, at, 8)
+  local at, returned = 10, 10 + 4 * ARGV[8]
+  local ended = returned + 4 * ARGV[9]
+  while at < ended do
+    local apply = at < returned and reports.started or reports.returned
+    answers[#answers + 1] = apply(call, sid, ARGV[at], tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]), ARGV[at + 3])
+    at = at + 4
+  end
+  if #ARGV > at + 7 then prefetch(call, ARGV, at, 8) end
   local freed = {}
   for i = at, #ARGV, 8 do
     local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],

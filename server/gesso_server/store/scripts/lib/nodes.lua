@@ -198,13 +198,33 @@ local function given(call, cid, index)
   return record, known.args[at + 2]
 end
 
--- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
-function nodes.prefetch(call, cid, indexes)
+local function cache_of(call, cid)
   local cache = call.nodes[cid]
   if not cache then
     cache = {}
     call.nodes[cid] = cache
   end
+  return cache
+end
+
+-- The node, or nil if there is none.
+function nodes.get(call, cid, index)
+  local cache = cache_of(call, cid)
+  local node = cache[index]
+  if node == nil then
+    local text = given(call, cid, index)
+      or redis.call('HGET', keys.nodes(call.K, cid, math.floor(index / CHUNK)), nodes.label(call, index))
+    cache[index] = false
+    node = text and readable(call, cid, index, text)
+    cache[index] = node
+  end
+  return node or nil
+end
+
+-- Read records of one canvas that are not in the cache of this call; `indexes` is a list of numbers.
+function nodes.prefetch(call, cid, indexes)
+  if #indexes == 1 then return nodes.get(call, cid, indexes[1]) end
+  local cache = cache_of(call, cid)
   local wanted, labels = {}, {}
   for _, index in ipairs(indexes) do
     local text = call.given and cache[index] == nil and given(call, cid, index)
@@ -229,17 +249,6 @@ function nodes.prefetch(call, cid, indexes)
       if texts[i] then cache[index] = readable(call, cid, index, texts[i]) end
     end
   end
-end
-
--- The node, or nil if there is none.
-function nodes.get(call, cid, index)
-  local cache = call.nodes[cid]
-  local node = cache and cache[index]
-  if node == nil then
-    nodes.prefetch(call, cid, {index})
-    node = call.nodes[cid][index]
-  end
-  return node or nil
 end
 
 -- The node for a function that writes nothing, nil if there is none or it cannot be read.
@@ -268,19 +277,24 @@ end
 
 local function write_chunks(call, key_of, per_canvas, value_of)
   for cid, items in pairs(per_canvas) do
-    local chunks = {}
-    for index, item in pairs(items) do
-      local chunk = math.floor(index / CHUNK)
-      local list = chunks[chunk]
-      if not list then
-        list = {}
-        chunks[chunk] = list
+    local first = next(items)
+    if first and next(items, first) == nil then
+      redis.call('HSET', key_of(call.K, cid, math.floor(first / CHUNK)), nodes.label(call, first), value_of(items[first]))
+    else
+      local chunks = {}
+      for index, item in pairs(items) do
+        local chunk = math.floor(index / CHUNK)
+        local list = chunks[chunk]
+        if not list then
+          list = {n = 0}
+          chunks[chunk] = list
+        end
+        local n = list.n
+        list[n + 1], list[n + 2], list.n = nodes.label(call, index), value_of(item), n + 2
       end
-      list[#list + 1] = nodes.label(call, index)
-      list[#list + 1] = value_of(item)
-    end
-    for chunk, list in pairs(chunks) do
-      redis.call('HSET', key_of(call.K, cid, chunk), unpack(list))
+      for chunk, list in pairs(chunks) do
+        redis.call('HSET', key_of(call.K, cid, chunk), unpack(list, 1, list.n))
+      end
     end
   end
 end

@@ -22,8 +22,17 @@ local function member(ns, queue) return ns .. '\0' .. queue end
 
 -- Add to a count, named by its letter.
 function queues.count(call, ns, queue, kind, n)
-  local field = kind .. member(ns, queue)
-  call.counts[field] = (call.counts[field] or 0) + n
+  local by_queue = call.counts[ns]
+  if not by_queue then
+    by_queue = {}
+    call.counts[ns] = by_queue
+  end
+  local counts = by_queue[queue]
+  if not counts then
+    counts = {}
+    by_queue[queue] = counts
+  end
+  counts[kind] = (counts[kind] or 0) + n
 end
 
 -- Let as many sessions that wait for work of a queue be woken as the call ends, if it has any then.
@@ -37,25 +46,35 @@ function queues.wake(call, ns, queue, n)
   end
 end
 
--- Count the tasks that sessions hold since this call, or not any more.
+local function count_lane(call, cid, lane_id, held, ended)
+  local canvas = (held ~= 0 or ended > 0) and canvases.get(call, cid)
+  if not canvas then return end
+  local queue = canvases.lane(call, canvas, lane_id).queue
+  if held ~= 0 then queues.count(call, canvas.ns, queue, 'r', held) end
+  if ended > 0 then queues.count(call, canvas.ns, queue, 'e', ended) end
+end
+
+-- Count the tasks that sessions hold since this call, or not any more. Most nodes of a call are of one lane.
 local function count_held(call)
   for cid, dirty in pairs(call.dirty) do
-    local by_lane, ended = {}, {}
+    local lane, held, ended = nil, 0, 0
     for _, node in pairs(dirty) do
-      local held = HELD[node.state]
-      if held ~= node.was_held and not node.join then
-        by_lane[node.lane] = (by_lane[node.lane] or 0) + (held and 1 or -1)
-        if FINAL[node.state] or node.state == 'P' then ended[node.lane] = (ended[node.lane] or 0) + 1 end
+      local state = node.state
+      local holds = HELD[state]
+      if holds ~= node.was_held and not node.join then
+        if node.lane ~= lane then
+          count_lane(call, cid, lane, held, ended)
+          lane, held, ended = node.lane, 0, 0
+        end
+        if holds then
+          held = held + 1
+        else
+          held = held - 1
+          if FINAL[state] or state == 'P' then ended = ended + 1 end
+        end
       end
     end
-    for lane, n in pairs(by_lane) do
-      local canvas = (n ~= 0 or ended[lane]) and canvases.get(call, cid)
-      if canvas then
-        local queue = canvases.lane(call, canvas, lane).queue
-        queues.count(call, canvas.ns, queue, 'r', n)
-        queues.count(call, canvas.ns, queue, 'e', ended[lane] or 0)
-      end
-    end
+    count_lane(call, cid, lane, held, ended)
   end
 end
 
@@ -63,10 +82,13 @@ end
 function queues.flush(call)
   count_held(call)
   local key = keys.counts(call.K)
-  for field, n in pairs(call.counts) do
-    local now = n == 0 or redis.call('HINCRBY', key, field, n)
-    if now == n and LISTS[string.sub(field, 1, 1)] then
-      redis.call('ZADD', keys.queues(call.K), 0, string.sub(field, 2))
+  for ns, by_queue in pairs(call.counts) do
+    for queue, counts in pairs(by_queue) do
+      local name = member(ns, queue)
+      for kind, n in pairs(counts) do
+        local now = n == 0 or redis.call('HINCRBY', key, kind .. name, n)
+        if now == n and LISTS[kind] then redis.call('ZADD', keys.queues(call.K), 0, name) end
+      end
     end
   end
 end
