@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
@@ -24,7 +25,7 @@ def config(folder: Path, path: str) -> ServerConfig:
 async def serves(address: str) -> bool:
     """Whether a coordinator at an address says that it serves."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub = health_pb2_grpc.HealthStub(channel)
+        stub: Any = health_pb2_grpc.HealthStub(channel)  # its methods are made when it is, unseen by types
         answer = await stub.Check(
             health_pb2.HealthCheckRequest(service="ready"), timeout=LIMIT_SECONDS, wait_for_ready=True
         )
