@@ -23,7 +23,9 @@ local function prefetch(call, args, from, step)
       list = {}
       wanted[args[i]] = list
     end
-    list[#list + 1] = tonumber(args[i + 1])
+    local index = tonumber(args[i + 1])
+    list[#list + 1] = index
+    call.labels[index] = args[i + 1]
   end
   for cid, indexes in pairs(wanted) do nodes.prefetch(call, cid, indexes) end
 end
@@ -43,8 +45,8 @@ redis.register_function{function_name = '@LIBRARY@_exchange', flags = {'allow-oo
   if #ARGV > at + 7 then prefetch(call, ARGV, at, 8) end
   local freed = {}
   for i = at, #ARGV, 8 do
-    local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2]), ARGV[i + 3],
-      ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), ARGV[i + 7])
+    local answer = reports.outcome(call, ARGV[i], tonumber(ARGV[i + 1]), NUMBERS[ARGV[i + 2]] or tonumber(ARGV[i + 2]),
+      ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], NUMBERS[ARGV[i + 6]] or tonumber(ARGV[i + 6]), ARGV[i + 7])
     if answer == 'A' and ARGV[i + 4] ~= 's' then freed[#freed + 1] = ARGV[i] .. ':' .. ARGV[i + 1] end
     answers[#answers + 1] = answer
   end

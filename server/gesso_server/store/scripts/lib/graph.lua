@@ -81,6 +81,7 @@ end
 
 -- The last instant at which a task may start, in Unix ms, nil for none: x<ms after acceptance>, z<instant>.
 function graph.last_start(canvas, node)
+  if node.timing == '' then return nil end
   local expires = string.match(node.timing, 'x(%d+)')
   if expires then return canvas.created + tonumber(expires) end
   expires = string.match(node.timing, 'z(%d+)')
@@ -347,8 +348,11 @@ end
 -- Turn the edges of an ended node into items of the agenda; arrivals and replacements happen at once.
 local function follow(call, canvas, node)
   -- All that most members of groups have.
-  local only = string.match(node.edges, '^%+(%d+)$')
-  if only then return arrive(call, canvas, tonumber(only), node) end
+  local shape = node.shape
+  if shape and node.edges == shape.edges then
+    if shape.only == nil then shape.only = tonumber(string.match(node.edges, '^%+(%d+)$') or nil) or false end
+    if shape.only then return arrive(call, canvas, shape.only, node) end
+  end
   for edge in string.gmatch(node.edges, '[^;]+') do
     local kind, target = string.match(edge, '^([+=])(%d+)$')
     local template = string.match(edge, '^!%*(%d+)$')

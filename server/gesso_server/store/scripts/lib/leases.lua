@@ -51,7 +51,8 @@ end
 -- index, source (a task's outcome, a join's body, a failed node as nodes.described has it), the task before (for a
 -- join: whose input came last), a join's timing, ids of that task and of the joins around it as nodes.names has them.
 function leases.assignment(call, canvas, node)
-  local letter, source = string.match(node.source, '^(%a)(%d+)$')
+  local letter, source
+  if node.source ~= '' then letter, source = string.match(node.source, '^(%a)(%d+)$') end
   local value, parent, timing = '', source or '', ''
   if letter == 'F' then
     nodes.flush(call)
@@ -86,8 +87,9 @@ end
 
 -- Keep in a task's record when it could first run, ms.
 local function note_ready(canvas, node, since)
-  if string.find(node.timing, 'q', 1, true) then return end
-  local ready = string.format('q%d', since - canvas.created)
+  if node.timing ~= '' and string.find(node.timing, 'q', 1, true) then return end
+  if canvas.since ~= since then canvas.since, canvas.ready = since, string.format('q%d', since - canvas.created) end
+  local ready = canvas.ready
   node.timing = node.permit and 'p' .. ready .. string.sub(node.timing, 2) or ready .. node.timing
 end
 

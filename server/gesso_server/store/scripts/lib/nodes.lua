@@ -46,6 +46,10 @@ local FINAL = {S = true, F = true, U = true, D = true, V = true, X = true, C = t
 local OWN_FAILURE = {F = true, D = true, V = true, X = true}
 local HELD = {G = true, R = true, K = true, Q = true}
 
+-- Small numbers as text, and back: making one of the other is slow.
+local DIGITS = {[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
+local NUMBERS = {['0'] = 0, ['1'] = 1, ['2'] = 2, ['3'] = 3, ['4'] = 4, ['5'] = 5, ['6'] = 6, ['7'] = 7, ['8'] = 8, ['9'] = 9}
+
 local function split(text)
   local parts, n = {}, 0
   for part in string.gmatch(text, '[^,]+') do
@@ -79,22 +83,21 @@ end
 local function decode(index, text)
   local slash = assert(string.find(text, '/', 2, true))
   local state, dynamic, shape = string.sub(text, 1, 1), string.sub(text, 2, slash - 1), shape_of(string.sub(text, slash + 1))
-  local node = {index = index, state = state, shape = shape, first = shape.first, source = shape.source, edges = shape.edges,
-    timing = shape.timing, was_held = HELD[state]}
   if shape.need then
     local d = split(dynamic)
-    node.join = true
-    node.need, node.policy, node.total = shape.need, shape.policy, shape.total
-    node.ok, node.ended = assert(tonumber(d[1] or 0)), assert(tonumber(d[2] or 0))
-    node.cause, node.last, node.finish = d[3] or '-', d[4] or '-', d[5]
-    return node
+    return {index = index, state = state, shape = shape, source = shape.source, edges = shape.edges, timing = shape.timing,
+      was_held = HELD[state], join = true, need = shape.need, policy = shape.policy, total = shape.total,
+      ok = assert(tonumber(d[1] or 0)), ended = assert(tonumber(d[2] or 0)), cause = d[3] or '-', last = d[4] or '-', finish = d[5]}
   end
-  node.lane, node.permit = shape.first, string.byte(shape.timing) == 112 -- p
-  node.deliveries, node.crashes, node.failures = 0, 0, 0
+  -- All fields that it may come to have are named here: a table that grows is made anew.
+  local node = {index = index, state = state, shape = shape, source = shape.source, edges = shape.edges, timing = shape.timing,
+    was_held = HELD[state], lane = shape.first, permit = string.byte(shape.timing) == 112, -- p
+    deliveries = 0, crashes = 0, failures = 0, nonce = nil, session = nil, start = nil, cause = nil, finish = nil, text = nil}
   if dynamic ~= '' then
     local deliveries, crashes, failures, one, two, three =
       string.match(dynamic, '^(%d+),(%d+),(%d+),?([^,]*),?([^,]*),?([^,]*)$')
-    node.deliveries, node.crashes, node.failures = tonumber(assert(deliveries)), tonumber(crashes), tonumber(failures)
+    node.deliveries = NUMBERS[deliveries] or tonumber(assert(deliveries))
+    node.crashes, node.failures = NUMBERS[crashes] or tonumber(crashes), NUMBERS[failures] or tonumber(failures)
     if HELD[state] then
       node.nonce, node.session, node.start = one, two, three
     elseif FINAL[state] then
@@ -108,15 +111,12 @@ local function decode(index, text)
   return node
 end
 
--- Small numbers as text: making a text of a number is slow.
-local DIGITS = {[0] = '0', '1', '2', '3', '4', '5', '6', '7', '8', '9'}
-
 local function static_of(node)
   local shape = node.shape
   if not node.join and node.timing == shape.timing and node.edges == shape.edges and node.source == shape.source then
     return shape.text
   end
-  local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.first
+  local first = node.join and 'J' .. node.need .. ',' .. node.policy .. ',' .. node.total or node.lane
   return first .. '|' .. node.source .. '|' .. node.edges .. '|' .. node.timing
 end
 

@@ -40,6 +40,7 @@ local ENDS = {v = 'S', e = 'F', i = 'I', r = 'I'}
 -- Take in what was staged with an attempt: lines `replace first,count last edges` and `add first,count join/lasts edges`, where
 -- `last` and `lasts` (runs, separated by ';') are the nodes whose value the replacement is, or that arrive at the join.
 local function extend(call, canvas, node, text)
+  if text == '' then return false end
   local replaced = false
   for line in string.gmatch(text, '[^\n]+') do
     local op, first, count, last, edges = string.match(line, '^(%a+) (%d+),(%d+) (%S+) (%S*)$')
