@@ -8,6 +8,7 @@ import secrets
 from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from itertools import count
 from typing import TypeVar
 
 import grpc
@@ -57,6 +58,10 @@ def failing(assignment: pb.Assignment) -> pb.Outcome:
     return outcome
 
 
+class StreamEnded(AssertionError):
+    """A stream has ended that was waited for."""
+
+
 class Stream:
     """One stream of a worker."""
 
@@ -96,7 +101,8 @@ class Stream:
         """Wait until `look` returns something true, and return it."""
         async with asyncio.timeout(LIMIT_SECONDS):
             while not (found := look()):
-                assert not self._reader.done(), f"the stream has ended: {self._reader.result()!r}"
+                if self._reader.done():
+                    raise StreamEnded(f"the stream has ended: {self._reader.result()!r}")
                 await self._changed.wait()
                 self._changed.clear()
         return found
@@ -161,6 +167,41 @@ async def working(
         with suppress(asyncio.CancelledError):
             await worker
         await stream.close()
+
+
+@asynccontextmanager
+async def staying(channel: grpc.aio.Channel, *, slots: int = 16) -> AsyncGenerator[None, None]:
+    """Run every task that comes, over one stream after the other, until the context ends."""
+    worker = asyncio.create_task(_stay(channel, slots))
+    try:
+        yield
+    finally:
+        worker.cancel()
+        with suppress(asyncio.CancelledError):
+            await worker
+
+
+async def _stay(channel: grpc.aio.Channel, slots: int) -> None:
+    session = secrets.token_hex(8)
+    for epoch in count(1):
+        stream = Stream(channel)
+        try:
+            await stream.send(hello(session, epoch=epoch))
+            await stream.until(partial(_welcomed, stream))
+            await stream.frame(credit_count=slots)
+            await _work(stream, done)
+        except (
+            StreamEnded,
+            grpc.aio.AioRpcError,
+            asyncio.InvalidStateError,
+        ):  # as reading or writing finds it
+            pass
+        finally:
+            await stream.close()
+
+
+def _welcomed(stream: Stream) -> bool:
+    return bool(stream.frames)
 
 
 def _more(stream: Stream, than: int) -> bool:

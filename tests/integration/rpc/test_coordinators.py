@@ -19,7 +19,7 @@ from gesso_server.config import ServerConfig, Timing
 from gesso_server.main import Started, serving
 from integration.store.connections import DeathWatch
 from support.client import Client, client_of
-from support.grpc_worker import Stream, hello, working
+from support.grpc_worker import Stream, hello, staying, working
 from support.messages import Refused, chain, chord, group, read, sig
 
 LIMIT_SECONDS = 30.0
@@ -137,8 +137,11 @@ def store_pid(started: Started) -> int:
 async def test_coordinator_lives_through_an_outage_of_its_store(
     started: Started, client: Client, channel: grpc.aio.Channel
 ) -> None:
-    """While the store is away calls are UNAVAILABLE with a word on when to repeat them; then everything goes on."""
-    async with working(channel):
+    """While the store is away calls are UNAVAILABLE with a word on when to repeat them; then everything goes on.
+
+    Its worker is asked to connect again: a store that was restarted may have forgotten what it acknowledged.
+    """
+    async with staying(channel):
         async with await DeathWatch.open(started.store) as watch:
             before = await client.SubmitCanvas(pb.SubmitCanvasRequest(canvas=chain(*[sig()] * 50)))
             pid = store_pid(started)
