@@ -43,6 +43,22 @@ codes = [os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) for process in pro
 print("codes", codes)
 """
 
+# What is opened in a child takes the numbers of what gRPC closes there.
+OPENING = """
+import os, select, socket, sys
+from acceptance.tasks import add
+
+assert add.delay(1, 2).get(timeout=30) == 3
+process = os.fork()
+if process == 0:
+    pairs = [socket.socketpair() for _ in range(50)]
+    ends = [end for pair in pairs for end in pair]
+    strange = [end.recv(100) for end in select.select(ends, [], [], 1.0)[0]]
+    print("written", strange, flush=True)
+    os._exit(0)
+os.waitpid(process, 0)
+"""
+
 # What gunicorn --preload does: the parent imports and uses the application, and forks those who serve.
 PRELOADING = """
 import json, os
@@ -91,6 +107,16 @@ def test_forked_children_and_their_parent_run_canvases(system: System, used: str
 
     assert program.line("codes") == f"codes {[0] * CHILDREN}\n"
     assert code == 0
+
+
+def test_nothing_is_written_into_what_a_child_opens(system: System) -> None:
+    """Whatever gRPC does with the connections that a forked child has inherited."""
+    coordinator = system.coordinator()
+    system.worker(coordinator)
+
+    program = system.python("opening", "-c", OPENING, address=coordinator.address)
+
+    assert program.line("written") == "written []\n"
 
 
 def test_preloading_web_server_runs_canvases_in_its_children(system: System) -> None:
