@@ -31,8 +31,7 @@ def check_address(address: str, *, insecure: bool) -> None:
     if path is not None:
         _check_path(path)
         return
-    _, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
+    if not _has_port(address):
         message = f"An address is HOST:PORT, such as localhost:7365, or unix:PATH, not {address!r}."
         raise ListenRefusedError(message)
     if not insecure and not is_loopback(address):
@@ -50,18 +49,22 @@ def check_page_address(address: str, *, insecure: bool) -> tuple[str, int]:
     Raises:
         ListenRefusedError: As `check_address`.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65535:  # noqa: PLR2004  the highest port
+    if socket_path(address) is not None or not _has_port(address):
         message = f"An address is HOST:PORT, such as localhost:9365, not {address!r}."
         raise ListenRefusedError(message)
-    host = host.strip("[]")
     if not insecure and not is_loopback(address):
         message = (
             f"{address} can be reached from other machines, and whoever reaches it can read the names of queues and "
             "how much is done. Serve the pages on localhost, or say --insecure if something keeps others out."
         )
         raise ListenRefusedError(message)
-    return host, int(port)
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+def _has_port(address: str) -> bool:
+    _, colon, port = address.rpartition(":")
+    return bool(colon) and port.isdecimal() and int(port) <= 65535  # noqa: PLR2004  the highest port
 
 
 def socket_path(address: str) -> str | None:

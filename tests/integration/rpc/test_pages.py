@@ -71,7 +71,7 @@ async def test_pages_are_for_this_machine_unless_said_otherwise(tmp_path: Path) 
     """Off loopback they are not served unless that is asked for in so many words, and what is no address is refused."""
     config = ServerConfig(address="localhost:0", data=tmp_path)
 
-    for http in ("0.0.0.0:0", "9365"):
+    for http in ("0.0.0.0:0", "9365", "unix:pages:80"):
         with pytest.raises(ListenRefusedError):
             async with serving(replace(config, http=http)):
                 pass
