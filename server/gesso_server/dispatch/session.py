@@ -42,6 +42,8 @@ Submit: TypeAlias = Callable[[Loan], Awaitable[tuple[Accepted, Exchanged | None]
 
 _MOST_FRAMES = 64
 """How many of a worker's frames wait for the store; a worker that sends more waits itself."""
+_MOST_BYTES = 4 << 20
+"""What the outcomes in them may have before the worker waits: as much as the largest frame."""
 
 
 @dataclass(slots=True)
@@ -114,6 +116,7 @@ class Session:
         self._turn = 0
         self._seqs = [0] * len(partitions)
         self._inbox: list[Incoming] = []
+        self._inbox_bytes = 0
         self._event = asyncio.Event()
         self._receipts = Receipts(self._event.set)
         self._room = asyncio.Event()
@@ -191,7 +194,8 @@ class Session:
     def offer(self, incoming: Incoming) -> None:
         """Take in a frame; there is to be room for it."""
         self._inbox.append(incoming)
-        if len(self._inbox) >= _MOST_FRAMES:
+        self._inbox_bytes += sum([len(reported.blob) for reported in incoming.reported])
+        if len(self._inbox) >= _MOST_FRAMES or self._inbox_bytes >= _MOST_BYTES:
             self._room.clear()
         self._event.set()
 
@@ -276,7 +280,7 @@ class Session:
     async def _settle(self, out: Outgoing) -> None:
         """Take everything that has come, and call the partitions that it concerns."""
         self._take_granted(out)
-        incoming, self._inbox = self._inbox, []
+        incoming, self._inbox, self._inbox_bytes = self._inbox, [], 0
         if self.tally is not None:
             self.tally.frames += len(incoming)
         self._room.set()

@@ -14,7 +14,7 @@ from gesso.v1 import coordinator_service_pb2 as cs
 from gesso_server.dispatch.session import Incoming, Session
 from gesso_server.dispatch.standstill import Standstill
 from gesso_server.main import Started
-from gesso_server.store.calls import SessionId
+from gesso_server.store.calls import Reported, SessionId, TokenRef
 from support.client import Client
 from support.grpc_worker import working
 from support.messages import PYTHON, chain, chord, group, refusal, sig
@@ -167,12 +167,16 @@ async def test_stamps_are_revoked_up_to_a_number(client: Client) -> None:
     assert (found.code, found.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA")
 
 
-async def test_frames_wait_while_the_store_is_away() -> None:
-    """So many of a worker's frames are kept; the next one is read when these were settled."""
+@pytest.mark.parametrize(("count", "outcome"), [(64, b""), (4, b"x" * (1 << 20))])
+async def test_frames_wait_while_the_store_is_away(count: int, outcome: bytes) -> None:
+    """So many of a worker's frames are kept, or so much; the next one is read when these were settled."""
     standstill = Standstill(slots=1, limit=timedelta(minutes=1))
     session = Session(SessionId(session="s", epoch=1), "default", (), [], lambda *_: None, standstill)
-    for number in range(1, 65):
-        session.offer(Incoming(number, 0))
+    token = TokenRef("0" * 32, 0, 1, "0" * 12)
+    for number in range(1, count):
+        session.offer(Incoming(number, 0, reported=[Reported(token, "v", outcome)]))
+    await session.room()
+    session.offer(Incoming(count, 0, reported=[Reported(token, "v", outcome)]))
     reader = asyncio.create_task(session.room())
     await asyncio.sleep(0)
 
@@ -181,4 +185,4 @@ async def test_frames_wait_while_the_store_is_away() -> None:
     await reader
 
     assert out is not None
-    assert out.acknowledged == 64
+    assert out.acknowledged == count
