@@ -10,8 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from gesso_server.config import Limits
+from gesso_server.dispatch.large import beside
 from gesso_server.dispatch.names import Names
 from gesso_server.dispatch.tracing import CanvasTraces
 from gesso_server.ids import CanvasId, NodeRef
@@ -67,13 +69,16 @@ class Extensions:
         self._limits = limits
         self._names = names
 
-    async def replacement(self, namespace: str, replaced: Replaced, element: Element) -> str:
+    async def replacement(
+        self, namespace: str, replaced: Replaced, element: Element, *, large: bool = False
+    ) -> str:
         """Stage the canvas that replaces a task. Returns what makes it take effect, for the report.
 
         Args:
             namespace: Whose it is.
             replaced: The task.
             element: What replaces it.
+            large: Whether it is compiled beside the event loop.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -81,7 +86,7 @@ class Extensions:
             EmptyReplacementError: If it comes to none.
         """
         canvas_id, place = replaced.ref.canvas_id, replaced.place
-        plan = await self._canvas(canvas_id, element, place.groups)
+        plan = await self._canvas(canvas_id, element, place.groups, large=large)
         if plan.last is None:
             raise EmptyReplacementError
         await self._names.keep(namespace, canvas_id, plan)
@@ -104,6 +109,8 @@ class Extensions:
         ref: NodeRef,
         place: tuple[tuple[int, ...], int | None],
         members: Sequence[Element],
+        *,
+        large: bool = False,
     ) -> str:
         """Stage members that a task adds to its join. Returns what makes them take effect, for the report.
 
@@ -112,6 +119,7 @@ class Extensions:
             ref: The task.
             place: The joins that it stands inside, the last its own, and which of them tells of it.
             members: What it adds.
+            large: Whether they are compiled beside the event loop.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -120,7 +128,7 @@ class Extensions:
         groups, teller = place
         lines, join = [], groups[-1]
         for member in members:
-            plan = await self._canvas(ref.canvas_id, member, groups)
+            plan = await self._canvas(ref.canvas_id, member, groups, large=large)
             if plan.last is not None:
                 await self._names.keep(namespace, ref.canvas_id, plan)
                 plan.nodes[plan.last - plan.base].edges.append(Arrive(join))
@@ -140,6 +148,8 @@ class Extensions:
         join: JoinNode,
         members: Sequence[Element],
         telling: Collection[int] = (),
+        *,
+        large: bool = False,
     ) -> Growth:
         """Stage members that a growing join gains.
 
@@ -149,6 +159,7 @@ class Extensions:
             join: The join, as it was compiled.
             members: What comes behind the members it has.
             telling: The joins around them whose spans tell of them.
+            large: Whether they are compiled beside the event loop.
 
         Raises:
             CanvasGoneError: If the canvas is not active.
@@ -159,17 +170,23 @@ class Extensions:
             return compile_growth(members, join, ref.index, node_limit=self._limits.nodes, room=room)
 
         # Behind the join, so that no index of the draft is taken for that of the source.
-        draft = compiled(Room(ref.index + 1, 0, {}))
-        growth = compiled(await self._room(ref.canvas_id, draft))
+        draft = await beside(lambda: compiled(Room(ref.index + 1, 0, {})), large=large)
+        room = await self._room(ref.canvas_id, draft)
+        growth = await beside(lambda: compiled(room), large=large)
         await self._names.keep(namespace, ref.canvas_id, growth)
         await self._stage(ref.canvas_id, growth, telling)
         return growth
 
-    async def _canvas(self, canvas_id: CanvasId, element: Element, groups: tuple[int, ...]) -> Plan:
+    async def _canvas(
+        self, canvas_id: CanvasId, element: Element, groups: tuple[int, ...], *, large: bool
+    ) -> Plan:
         def compiled(room: Room) -> Plan:
             return compile_canvas(element, node_limit=self._limits.nodes, room=room)
 
-        return compiled(await self._room(canvas_id, compiled(Room(0, 0, {})), groups))
+        room = await self._room(
+            canvas_id, await beside(lambda: compiled(Room(0, 0, {})), large=large), groups
+        )
+        return await beside(lambda: compiled(room), large=large)
 
     async def _room(self, canvas_id: CanvasId, draft: Plan | Growth, groups: tuple[int, ...] = ()) -> Room:
         """Reserve room, inside some joins, for what compiled to a draft."""
@@ -192,11 +209,11 @@ class Extensions:
     async def _stage(self, canvas_id: CanvasId, plan: Plan | Growth, telling: Collection[int]) -> None:
         partition = self._partition(canvas_id)
         templates = template_fields(plan.templates, plan.first_template)
-        nodes = list(stored_nodes(plan, telling))
-        for at in range(0, len(nodes), _NODES_PER_CALL):
-            part = nodes[at : at + _NODES_PER_CALL]
-            if not await partition.stage_growth(canvas_id, templates if at == 0 else [], part):
+        nodes = iter(stored_nodes(plan, telling))
+        while part := list(islice(nodes, _NODES_PER_CALL)):
+            if not await partition.stage_growth(canvas_id, templates, part):
                 raise CanvasGoneError
+            templates = []
 
     def _partition(self, canvas_id: CanvasId) -> Partition:
         partition = self._store.partition_of(canvas_id)

@@ -65,8 +65,12 @@ class Growing:
         """Whether the group of this number still grows."""
         return number in self._joins
 
-    async def add(self, number: int, members: Sequence[Element], *, sealed: bool) -> None:
+    async def add(
+        self, number: int, members: Sequence[Element], *, sealed: bool, large: bool = False
+    ) -> None:
         """Give a group more members; with `sealed` they are its last ones.
+
+        `large` ones are compiled beside the event loop.
 
         Raises:
             CanvasGoneError: If the canvas was cancelled.
@@ -75,7 +79,7 @@ class Growing:
             StoreError: If the store does not answer.
         """
         index, join = self._joins[number]
-        growth = await self._staged(NodeRef(self._canvas_id, index), join, members)
+        growth = await self._staged(NodeRef(self._canvas_id, index), join, members, large=large)
         if growth.inputs:
             join.links = ()  # they hang behind the first member only
         self._step += 1
@@ -91,9 +95,11 @@ class Growing:
         if sealed:
             del self._joins[number]
 
-    async def _staged(self, ref: NodeRef, join: JoinNode, members: Sequence[Element]) -> Growth:
+    async def _staged(
+        self, ref: NodeRef, join: JoinNode, members: Sequence[Element], *, large: bool
+    ) -> Growth:
         return await self._with_room(
-            lambda: self._extensions.growth(self._namespace, ref, join, members, self._telling)
+            lambda: self._extensions.growth(self._namespace, ref, join, members, self._telling, large=large)
         )
 
     async def _with_room(self, call: Callable[[], Awaitable[T]]) -> T:

@@ -15,6 +15,7 @@ from gesso.v1 import payload_pb2, value_item_pb2, worker_service_pb2
 from gesso_server.carried import Carried
 from gesso_server.config import DEFAULT_NAMESPACE
 from gesso_server.dispatch.coordinator import Coordinator
+from gesso_server.dispatch.large import beside, is_large
 from gesso_server.dispatch.submission import Submission, Submitted
 from gesso_server.dispatch.values import Mark, NoValueError, Room, Settled
 from gesso_server.ids import CanvasId, NodeRef, parse_canvas_id
@@ -36,8 +37,6 @@ _REQUEST_ID_BYTES = 128
 _TRACESTATE_BYTES, _BAGGAGE_BYTES = 512, 8192
 _INLINE = Room(size=256 << 10, count=50_000)
 _NONE = payload_pb2.Payload(data=b"null")
-_LARGE_BYTES = 128 << 10
-"""A submission from which on it is large: one of 4 MiB takes up to some seconds to compile."""
 _FRAME_BYTES = 256 << 10
 _PAGE_SIZE, _PAGE_LIMIT = 100, 1000
 _TASK_ID_LENGTH = 128
@@ -81,7 +80,7 @@ class Canvases:
 
     def turn(self, request: pb.SubmitCanvasRequest) -> AbstractAsyncContextManager[None]:
         """Return what is held while a submission is planned and kept: large ones are taken one at a time."""
-        return self._coordinator.submissions.large if _is_large(request) else nullcontext()
+        return self._coordinator.submissions.large if is_large(request) else nullcontext()
 
     async def planned(
         self, request: pb.SubmitCanvasRequest, elements: Elements, *, watch: bool
@@ -97,7 +96,7 @@ class Canvases:
             submission = self._submission(request, elements, watch=watch)
             return submission, self._coordinator.submissions.compile(submission.element)
 
-        return await asyncio.to_thread(made) if _is_large(request) else made()
+        return await beside(made, large=is_large(request))
 
     async def last_end(self, made: Submitted) -> pb.WaitNodeResponse | None:
         """Wait for the end of an accepted canvas's last node; None if it has none."""
@@ -378,10 +377,6 @@ class Canvases:
                     _, view = await self._nodes.one(NodeRef(ref.canvas_id, index))
                     if (error := view.error()) is not None:
                         item.outcome.error.CopyFrom(error)
-
-
-def _is_large(request: pb.SubmitCanvasRequest) -> bool:
-    return request.ByteSize() >= _LARGE_BYTES
 
 
 def _check_request_id(text: str) -> None:

@@ -13,6 +13,7 @@ from gesso.v1 import worker_service_pb2 as pb
 from gesso_server.config import Limits
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.extension import CanvasGoneError, EmptyReplacementError, Replaced
+from gesso_server.dispatch.large import beside, is_large
 from gesso_server.ids import CanvasId, NodeRef
 from gesso_server.plan import PlanError
 from gesso_server.rpc.elements import Elements, is_span
@@ -162,19 +163,19 @@ class Reports:
         config = self._coordinator.config
         elements = Elements(config.limits, config.routes)
         extensions = self._coordinator.extensions
-        lines = []
+        lines, large = [], is_large(outcome)
         if outcome.HasField("replacement"):
-            element = elements.convert(outcome.replacement.canvas, stamps)
+            element = await beside(lambda: elements.convert(outcome.replacement.canvas, stamps), large=large)
             source = view.record.silent_source
             replaced = Replaced(
                 ref=ref, task_id=view.task_id, place=body.place, source=source, told_by=view.record.told_by
             )
-            lines.append(await extensions.replacement(self._namespace, replaced, element))
+            lines.append(await extensions.replacement(self._namespace, replaced, element, large=large))
         if outcome.added_members and body.place.ends:
-            members = elements.members(outcome.added_members, stamps)
+            members = await beside(lambda: elements.members(outcome.added_members, stamps), large=large)
             lines.append(
                 await extensions.additions(
-                    self._namespace, ref, (body.place.groups, view.record.told_by), members
+                    self._namespace, ref, (body.place.groups, view.record.told_by), members, large=large
                 )
             )
         await extensions.bear(ref.canvas_id, elements.take_stamps())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 import grpc
 
@@ -13,6 +14,7 @@ from gesso.v1 import coordinator_service_pb2 as pb
 from gesso_server.dispatch.coordinator import Coordinator
 from gesso_server.dispatch.extension import CanvasGoneError
 from gesso_server.dispatch.growth import Growing
+from gesso_server.dispatch.large import beside, is_large
 from gesso_server.rpc.canvases import NAMESPACE, Canvases
 from gesso_server.rpc.elements import Elements
 from gesso_server.rpc.nodes import submitted
@@ -97,12 +99,13 @@ async def _take(growing: Growing, elements: Elements, request: pb.StreamCanvasRe
         path = f"growths[{position}]"
         if growth.open_index not in growing:
             raise invalid("PROTOCOL", "the group does not grow, or not any more", f"{path}.open_index")
+        large = is_large(growth)
         try:
-            members = elements.later(growth.open_index, growth.members)
+            members = await beside(partial(elements.later, growth.open_index, growth.members), large=large)
         except Refusal as refusal:
             raise refusal.within(path) from None
         await growing.bear(elements.take_stamps())
-        await growing.add(growth.open_index, members, sealed=growth.sealed)
+        await growing.add(growth.open_index, members, sealed=growth.sealed, large=large)
 
 
 def _gone() -> Refusal:
