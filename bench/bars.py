@@ -10,7 +10,7 @@ from bench.table import number, ratio_text
 _COLUMNS, _PANEL_WIDTH, _PANEL_GAP = 2, 440, 30
 _MARGIN, _TOP = 24, 84
 _BAR, _BAR_GAP, _HEAD, _FOOT = 18, 8, 26, 22
-_NAME_WIDTH, _VALUE_WIDTH = 76, 130
+_NAME_WIDTH, _VALUE_WIDTH = 92, 130
 
 
 def draw(results: Results) -> str:
@@ -48,7 +48,7 @@ def _panel(drawing: Drawing, results: Results, measure: Measure, at: tuple[float
             drawing.text((left, middle + 4), f"n/a: {results.fault(system, measure.key)}"[:58], "soft")
             continue
         text = number(spread.median)
-        if place and own is not None:
+        if system in results.peers and own is not None:
             text += f" · {ratio_text(own.to(spread))}"
         drawing.box((left, top), (max(spread.median * scale, 1), _BAR), SERIES[place], f"{system}: {text}")
         drawing.line((left + spread.low * scale, middle), (left + spread.high * scale, middle), "range")

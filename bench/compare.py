@@ -27,7 +27,6 @@ from bench.workloads import LIMITS, WORKLOADS, Workload
 
 _REPEATS, _QUICK_REPEATS = 5, 2
 _ANSWER_S, _QUICK_ANSWER_S = 300.0, 45.0
-_NAMES = ("gesso", "celery", "dramatiq")
 
 
 @dataclass(slots=True)
@@ -133,7 +132,7 @@ def main() -> int:
     end_on_signals()
     busy = warning()
     repeats = options.repeats or (_QUICK_REPEATS if options.quick else _REPEATS)
-    chosen = {name: SYSTEMS[name] for name in _NAMES if name in options.systems.split(",")}
+    chosen = {name: start for name, start in SYSTEMS.items() if name in options.systems.split(",")}
     try:
         results = compare(chosen, repeats=repeats, quick=options.quick)
     except KeyboardInterrupt:
@@ -142,14 +141,16 @@ def main() -> int:
     results.conditions["runs"] = f"{repeats} of each, interleaved" + (
         ", small ones: --quick" if options.quick else ""
     )
-    judged = judge(results)
+    judged = {system: judge(results, system) for system in results.own}
     blocks = [
         table.facts(results.conditions), table.comparison(results), table.limits(results), table.verdicts(judged),
     ]  # fmt: skip
     print("\n\n".join("\n".join(block) for block in blocks))
     data = results.as_json() | {
         "targets": [
-            {"text": each.target.text, "ratio": each.ratio, "reached": each.reached} for each in judged
+            {"system": system, "text": each.target.text, "ratio": each.ratio, "reached": each.reached}
+            for system, verdicts in judged.items()
+            for each in verdicts
         ]
     }
     written = publish("bench", data, bars.draw(results), quick=options.quick)
@@ -168,7 +169,7 @@ def _options() -> argparse.Namespace:
         "--repeats", type=int, help=f"of each workload (default {_REPEATS}, quick {_QUICK_REPEATS})"
     )
     parser.add_argument(
-        "--systems", default=",".join(_NAMES), help="which, with commas between (default: all)"
+        "--systems", default=",".join(SYSTEMS), help="which, with commas between (default: all)"
     )
     return parser.parse_args()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from bench.placement import Placement, placed
 from bench.processes import Program, ProgramError, python, tree
 from bench.store import StoreFacts, store_facts
 
@@ -28,12 +29,20 @@ class Gesso:
     """The processes of one deployment. The first coordinator has the store embedded; the others join it."""
 
     def __init__(
-        self, folder: Path, environment: Mapping[str, str] | None = None, *, local: bool = False
+        self,
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        local: bool = False,
+        placement: Placement | None = None,
     ) -> None:
         """Nothing runs yet; everything will lie in `folder`, and every process is told `environment` besides.
 
-        With `local` the coordinator, which is then the only one, listens on a Unix socket.
+        With `local` the coordinator, which is then the only one, listens on a Unix socket. With a placement every
+        process runs on one of its CPUs.
         """
+        self._coordinators_cpu = None if placement is None else placement.coordinators
+        self._workers_cpu = None if placement is None else placement.workers
         self._folder = folder
         self._listen = f"unix:{folder / 'coordinator.sock'}" if local else "127.0.0.1:0"
         self._environment = environment
@@ -70,7 +79,8 @@ class Gesso:
         name = f"coordinator-{len(self.coordinators)}"
         command = ["server", "--address", self._listen, *where, "--output", "json"]
         command += [f"--set={text}" for text in settings]
-        program = self._program(name, command)
+        with placed(self._coordinators_cpu):
+            program = self._program(name, command)
         told = json.loads(program.line('"coordinator.ready"'))
         self._store_url = told["store"]
         self.coordinators.append(Coordinator(told["address"], program))
@@ -79,7 +89,8 @@ class Gesso:
     def workers(self, processes: int, queue: str = "default") -> Program:
         """Start a worker with so many processes of one thread, and wait until all are ready."""
         options = ["-A", _TASKS, "--address", self.address, "--processes", str(processes), "--queues", queue]
-        program = self._program(f"worker-{len(self.worker_programs)}", ["worker", *options])
+        with placed(self._workers_cpu):
+            program = self._program(f"worker-{len(self.worker_programs)}", ["worker", *options])
         program.line(" ready: ")
         self.worker_programs.append(program)
         return program

@@ -26,6 +26,16 @@ class Results:
     _values: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     _cell_faults: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    @property
+    def own(self) -> list[str]:
+        """Gesso, and Gesso run otherwise."""
+        return [name for name in self.systems if name.startswith("gesso")]
+
+    @property
+    def peers(self) -> list[str]:
+        """The others."""
+        return [name for name in self.systems if not name.startswith("gesso")]
+
     def add(self, system: str, workload: str, seconds: list[float]) -> None:
         """Take the seconds of one time of a workload."""
         for measure in (*MEASURES, *LIMIT_MEASURES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 
 from bench.measures import LIMIT_MEASURES, MEASURES, Measure
 from bench.results import LIMITS_SYSTEM, Results
@@ -50,7 +51,7 @@ def facts(told: Mapping[str, str]) -> list[str]:
 
 def comparison(results: Results) -> list[str]:
     """Return the table of all systems, with what Gesso is to each other one, and why cells are empty."""
-    others = [name for name in results.systems if name != "gesso"]
+    others = results.peers
     head = [
         "",
         *(name.capitalize() for name in results.systems),
@@ -74,14 +75,15 @@ def limits(results: Results) -> list[str]:
     return columns(rows)
 
 
-def verdicts(judged: Iterable[Verdict]) -> list[str]:
-    """Return each target, what was reached and whether that is enough."""
+def verdicts(judged: Mapping[str, Iterable[Verdict]]) -> list[str]:
+    """Return each target, what each of Gesso's own systems reached and whether that is enough."""
     words = {True: "reached", False: "NOT reached", None: "unknown"}
-    rows = [["to reach", "bound", "here", ""]]
-    for verdict in judged:
-        sign = "≤" if verdict.target.at_most else "≥"
-        bound = f"{sign} {ratio_text(verdict.target.factor)}"
-        rows.append([verdict.target.text, bound, ratio_text(verdict.ratio), words[verdict.reached]])
+    rows = [["to reach", "bound", *chain.from_iterable((name.capitalize(), "") for name in judged)]]
+    for standing in zip(*judged.values(), strict=True):
+        target = standing[0].target
+        bound = f"{'≤' if target.at_most else '≥'} {ratio_text(target.factor)}"
+        found = [(ratio_text(verdict.ratio), words[verdict.reached]) for verdict in standing]
+        rows.append([target.text, bound, *chain.from_iterable(found)])
     return columns(rows)
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from bench.results import LIMITS_SYSTEM, Results
 
+_ITSELF = "itself"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
@@ -57,15 +59,16 @@ TARGETS = (
     _rate("chord: 25 times Celery's rate", "chord", "celery", 25),
     _time("chain: a third of Celery's time a hop", "chain", "celery", 1 / 3),
     _time("one task, p50: 0.7 of Celery's", "call_p50", "celery", 0.7),
-    _time("one task, p99: under 3 times its p50", "call_p99", "gesso", 3, "call_p50"),
+    _time("one task, p99: under 3 times its p50", "call_p99", _ITSELF, 3, "call_p50"),
 )
 
 
-def judge(results: Results) -> list[Verdict]:
-    """Return how each target stands."""
+def judge(results: Results, system: str) -> list[Verdict]:
+    """Return how each target stands with one of Gesso's own systems."""
     verdicts = []
     for target in TARGETS:
-        own = results.spread("gesso", target.measure)
-        other = results.spread(target.other_system, target.other_measure)
+        own = results.spread(system, target.measure)
+        other_system = system if target.other_system == _ITSELF else target.other_system
+        other = results.spread(other_system, target.other_measure)
         verdicts.append(Verdict(target, own.to(other) if own and other else None))
     return verdicts

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from bench.deployment import Gesso
 from bench.environments import environment
+from bench.placement import Placement, placed, two_cpus
 from bench.processes import Client, Program, ProgramError, python
 from bench.store import peer_store, store_facts
 
@@ -35,19 +36,33 @@ class Running:
 
 @contextmanager
 def run_gesso(
-    folder: Path, environment: Mapping[str, str] | None = None, settings: Sequence[str] = ()
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    settings: Sequence[str] = (),
+    placement: Placement | None = None,
 ) -> Generator[Running]:
     """Run one coordinator with its embedded store and settings, and workers, all of them with an environment.
 
     All of it is on one machine, as the peers are, which reach their stores by Unix sockets.
     """
-    with Gesso(folder, environment, local=True) as gesso:
+    with Gesso(folder, environment, local=True, placement=placement) as gesso:
         coordinator = gesso.coordinator(settings)
         gesso.workers(PROCESSES)
         surroundings = {"GESSO_ADDRESS": coordinator.address, **(environment or {})}
-        with Client("gesso", [python(), "-m", "bench.driver", "gesso"], folder, surroundings) as client:
-            how = f"1 coordinator on a Unix socket, {PROCESSES} worker processes of 1 thread"
-            yield Running(client, _told(client, "gesso", how, gesso.store.text))
+        how = f"1 coordinator on a Unix socket, {PROCESSES} worker processes of 1 thread"
+        name, cpu = "gesso", None
+        if placement is not None:
+            name, cpu = "gesso-placed", placement.workers
+            how += f"; coordinator and store on CPU {placement.coordinators}, workers and client on CPU {cpu}"
+        with placed(cpu):
+            client = Client(name, [python(), "-m", "bench.driver", "gesso"], folder, surroundings)
+        with client:
+            yield Running(client, _told(client, name, how, gesso.store.text))
+
+
+def run_gesso_placed(folder: Path) -> AbstractContextManager[Running]:
+    """Run the same with a CPU for the coordinator and its store, and one for the workers and the client."""
+    return run_gesso(folder, placement=two_cpus())
 
 
 @contextmanager
@@ -115,6 +130,6 @@ def _told(client: Client, name: str, how: str, store: str) -> dict[str, str]:
 
 
 SYSTEMS: MappingProxyType[str, Start] = MappingProxyType(
-    {"gesso": run_gesso, "celery": run_celery, "dramatiq": run_dramatiq}
+    {"gesso": run_gesso, "gesso-placed": run_gesso_placed, "celery": run_celery, "dramatiq": run_dramatiq}
 )
 """By name, Gesso first."""

@@ -47,7 +47,8 @@ def test_a_system_that_broke_has_its_reason_where_nothing_was_measured(results: 
 def test_targets_are_judged_by_the_medians(results: Results) -> None:
     """Ten times Celery's rate is not twenty; a tenth of its time is less than a third."""
     judged = {
-        verdict.target.text: (round(verdict.ratio or 0, 3), verdict.reached) for verdict in judge(results)
+        verdict.target.text: (round(verdict.ratio or 0, 3), verdict.reached)
+        for verdict in judge(results, "gesso")
     }
     assert {
         "group: 20 times Celery's rate": (10, False),
@@ -58,4 +59,4 @@ def test_targets_are_judged_by_the_medians(results: Results) -> None:
 
 def test_a_target_without_its_peer_is_unknown() -> None:
     """It is neither reached nor missed."""
-    assert {verdict.reached for verdict in judge(Results(["gesso"], {}))} == {None}
+    assert {verdict.reached for verdict in judge(Results(["gesso"], {}), "gesso")} == {None}

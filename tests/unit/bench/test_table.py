@@ -43,7 +43,21 @@ def test_limits_say_what_part_of_them_a_group_reaches(results: Results) -> None:
 
 def test_targets_are_shown_with_their_verdicts(results: Results) -> None:
     """Missed ones stand out."""
-    lines = table.verdicts(judge(results))
+    lines = table.verdicts({"gesso": judge(results, "gesso")})
     assert next(line for line in lines if line.startswith("group: 20")).endswith("NOT reached")
     assert next(line for line in lines if line.startswith("chord: 25")).endswith("NOT reached")
     assert next(line for line in lines if line.startswith("chain")).endswith("  reached")
+
+
+def test_gesso_run_otherwise_has_a_column_and_verdicts(results: Results) -> None:
+    """Ratios are of Gesso to its peers; each of its own systems is judged by itself."""
+    otherwise = Results(["gesso", "gesso-placed", "celery"], results.sizes)
+    for system, seconds in (("gesso", 2.0), ("gesso-placed", 0.5), ("celery", 20.0)):
+        otherwise.add(system, "group", [seconds])
+
+    head, *_ = table.comparison(otherwise)
+    judged = {system: judge(otherwise, system) for system in otherwise.own}
+    line = next(line for line in table.verdicts(judged) if line.startswith("group: 20"))
+
+    assert head.split() == ["Gesso", "Gesso-placed", "Celery", "to", "Celery"]
+    assert line.split()[-7:] == ["10", "×", "NOT", "reached", "40", "×", "reached"]
