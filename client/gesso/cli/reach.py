@@ -6,6 +6,7 @@ import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 import grpc
 
@@ -26,6 +27,10 @@ __all__ = ["reached"]
 
 _LIMIT = timedelta(seconds=3)
 """How long a coordinator may take to be there. One that is being restarted has that long."""
+_HEALTH = "/grpc.health.v1.Health/Check"
+"""What is called, rather than asking gRPC for the state of the connection: that takes a thread, which goes on for a
+while and may crash a process that ends meanwhile."""
+_NOBODY = (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNAVAILABLE)
 
 
 @contextmanager
@@ -49,8 +54,12 @@ def _await(address: str) -> None:
     except ValueError as error:
         raise CommandError(str(error)) from error
     try:
-        grpc.channel_ready_future(channel).result(timeout=_LIMIT.total_seconds())
-    except grpc.FutureTimeoutError:
+        # Bytes, as the stubs for health are the server's; all fields of the request have their defaults.
+        check: Any = channel.unary_unary(_HEALTH)
+        check(b"", timeout=_LIMIT.total_seconds(), wait_for_ready=True)
+    except grpc.RpcError as error:
+        if error.code() not in _NOBODY:
+            return  # somebody answers
         raise CommandError(
             f"No coordinator answers at {address}: start one with `gesso dev` or `gesso server`, or say where it is "
             "with --address or GESSO_ADDRESS.",
