@@ -12,6 +12,7 @@ from rich.live import Live
 from gesso.cli.board import Board, error_text
 from gesso.cli.chosen import Since, Stamps, States, Task, Until, stamps_of
 from gesso.cli.exits import Exit
+from gesso.cli.feed import fed
 from gesso.cli.moments import parsed_instant
 from gesso.cli.options import Address, Output, OutputOption
 from gesso.cli.reach import reached
@@ -69,9 +70,9 @@ def command(  # noqa: PLR0913 - each is an option
                     until=None if until is None else parsed_instant(until),
                     snapshot=False,
                 )
-                _tell_canvases(events, output)
+                _tell_canvases(fed(events), output)
             else:
-                _end(_shown(app.watch(of, group_limit=group_limit), output))
+                _end(_shown(fed(app.watch(of, group_limit=group_limit)), output))
     except KeyboardInterrupt:
         if of is not None:
             typer.echo(f"It goes on. To watch again: gesso watch {of}", err=True)
