@@ -4,39 +4,44 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 __all__ = ["fed"]
 
 T = TypeVar("T")
 
-_Item: TypeAlias = tuple[T | None, BaseException | None]
-"""What was read, or how reading ended; neither at the end."""
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """There is no more to read."""
+
+    error: BaseException | None
 
 
 def fed(events: Iterable[T]) -> Iterator[T]:
-    """Yield what a thread reads, and raise what it raises.
+    """Yield what a thread reads, each when it is asked for, and raise what that raises.
 
     Ctrl-C raises wherever the main thread is. Inside of gRPC's streams that may be where a lock was just taken; nobody
     gives it back, and who closes the channel waits for ever. Here the main thread waits for a queue.
     """
-    arrived: SimpleQueue[_Item[T]] = SimpleQueue()
+    arrived: SimpleQueue[T | _Ended] = SimpleQueue()
+    asked: SimpleQueue[None] = SimpleQueue()
 
     def read() -> None:
         try:
             for event in events:
-                arrived.put((event, None))
+                arrived.put(event)
+                asked.get()  # a watch that is read late tells less: what has changed twice comes once
         except BaseException as error:  # noqa: BLE001  raised where it is waited for
-            arrived.put((None, error))
+            arrived.put(_Ended(error))
         else:
-            arrived.put((None, None))
+            arrived.put(_Ended(None))
 
     threading.Thread(target=read, name="feed", daemon=True).start()
-    while True:
-        event, error = arrived.get()
-        if error is not None:
-            raise error
-        if event is None:
-            return
-        yield event
+    while not isinstance(item := arrived.get(), _Ended):
+        yield item
+        asked.put(None)
+    if item.error is not None:
+        raise item.error

@@ -12,8 +12,21 @@ from gesso.cli.feed import fed
 
 
 def test_everything_comes_in_order_and_then_the_end() -> None:
-    """None of it is lost, and what comes is not read ahead of by the main thread."""
+    """None of it is lost, nothing that says nothing either."""
     assert list(fed(range(1000))) == list(range(1000))
+    assert list(fed([None, 0, None])) == [None, 0, None]
+
+
+def test_nothing_is_read_before_it_is_asked_for() -> None:
+    """Who is slow lets the stream wait, which then tells less."""
+    read: list[int] = []
+
+    def events() -> Iterator[int]:
+        for number in range(5):
+            read.append(number)
+            yield number
+
+    assert [len(read) for _ in fed(events())] == [1, 2, 3, 4, 5]
 
 
 def test_what_reading_raises_is_raised_behind_what_was_read() -> None:
