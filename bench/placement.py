@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Collection, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -45,7 +45,7 @@ def placed(cpu: int | None) -> Generator[None]:
     if cpu is None or sys.platform != "linux":
         yield
         return
-    before: Collection[int] = os.sched_getaffinity(0)
+    before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {cpu})
     try:
         yield

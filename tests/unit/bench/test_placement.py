@@ -13,7 +13,7 @@ from bench.processes import ProgramError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are placed on Linux only")
 
-_CPUS = "import os, subprocess, sys; print(*sorted(os.sched_getaffinity(0)))"
+_CPUS = "import os; print(*sorted(os.sched_getaffinity(0)))"
 
 
 def _cpus() -> set[int]:
